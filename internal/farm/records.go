@@ -1,0 +1,230 @@
+package farm
+
+import "time"
+
+// A record is what the store keeps. Every effect (an order to an agent, a fence, a flush, a call to a provider) follows
+// from records alone, so that a restarted server sends what is still owed. Times are the server's, UTC.
+
+// Job is a submitted job.
+type Job struct {
+	ID         JobID             `json:"id"`
+	Name       string            `json:"name"`
+	Owner      string            `json:"owner"`
+	Project    string            `json:"project,omitempty"`
+	Queue      QueueID           `json:"queue"`
+	Priority   int               `json:"priority"` // 0 to 100, higher first; 50 by default
+	State      JobState          `json:"state"`
+	Reason     string            `json:"reason"` // why it is in that state
+	Submitted  time.Time         `json:"submitted"`
+	Started    time.Time         `json:"started,omitzero"`
+	Ended      time.Time         `json:"ended,omitzero"`
+	Deadline   time.Time         `json:"deadline,omitzero"`
+	Parameters map[string]string `json:"parameters,omitempty"` // all of them, in the submitter's spelling
+	Template   []byte            `json:"template"`             // the job template, JSON
+	Policy     []byte            `json:"policy,omitempty"`     // spillway.yaml, JSON
+	Assets     []StoragePath     `json:"assets,omitempty"`     // files and directories that every task may read
+	Estimate   float64           `json:"estimate,omitempty"`   // seconds a unit of the widest step, as the submitter expects; 0: unknown
+	MaxRetries int               `json:"maxRetries"`           // a unit's failed attempts beyond the first
+	Key        string            `json:"key,omitempty"`        // idempotency key of the submit
+	Steps      []Step            `json:"steps"`
+}
+
+// Step is one step of a job with the counts and sets of its units. A unit in none of the sets is pending.
+type Step struct {
+	Name      string       `json:"name"`
+	Units     int64        `json:"units"`               // size of its task space
+	DependsOn []int        `json:"dependsOn,omitempty"` // steps that must have succeeded wholly
+	Needs     Requirements `json:"needs,omitzero"`
+	Estimate  Estimate     `json:"estimate,omitzero"` // of the measured run times
+	HasOwn    bool         `json:"hasOwn,omitempty"`  // units name inputs of their own, to be primed before each
+	Active    UnitSet      `json:"active,omitzero"`   // assigned, landing or fencing: an attempt record says which
+	Succeeded UnitSet      `json:"succeeded,omitzero"`
+	Failed    UnitSet      `json:"failed,omitzero"`
+	Canceled  UnitSet      `json:"canceled,omitzero"`
+	// Failures counts the failed attempts of units that have any.
+	Failures map[int64]int `json:"failures,omitempty"`
+}
+
+// Requirements say which nodes can run a step's tasks (OpenJD §3.3). Zero asks for nothing.
+type Requirements struct {
+	VCPUs      float64             `json:"vcpus,omitempty"`     // at least; a task takes them
+	MemoryMiB  uint64              `json:"memoryMiB,omitempty"` // at least; a task takes it
+	GPUs       uint32              `json:"gpus,omitempty"`
+	GPUMemory  uint64              `json:"gpuMemoryMiB,omitempty"` // of the smallest
+	ScratchGiB uint64              `json:"scratchGiB,omitempty"`
+	Amounts    map[string]Range    `json:"amounts,omitempty"`    // all others
+	Attributes map[string]AttrNeed `json:"attributes,omitempty"` // all
+}
+
+// Range bounds an amount; Max 0 is none.
+type Range struct {
+	Min float64 `json:"min,omitempty"`
+	Max float64 `json:"max,omitempty"`
+}
+
+// AttrNeed asks that a node's attribute holds all of AllOf and one of AnyOf.
+type AttrNeed struct {
+	AllOf []string `json:"allOf,omitempty"`
+	AnyOf []string `json:"anyOf,omitempty"`
+}
+
+// Estimate summarises measured run times, in seconds.
+type Estimate struct {
+	Count int64   `json:"count"`
+	Mean  float64 `json:"mean"`
+	M2    float64 `json:"m2"` // sum of squared differences (Welford)
+}
+
+// Attempt is one try at one unit on one node.
+type Attempt struct {
+	ID       AttemptID     `json:"id"`
+	Unit     UnitRef       `json:"unit"`
+	Number   int           `json:"number"` // 1, 2, … of this unit
+	Node     NodeID        `json:"node"`
+	Site     SiteID        `json:"site"`
+	Session  SessionID     `json:"session"`
+	State    AttemptState  `json:"state"`
+	Reason   string        `json:"reason"`          // why it is in that state
+	Cause    string        `json:"cause,omitempty"` // of its end: task error, timeout, canceled, verification, environment, storage, agent, node lost, storage lost
+	Epoch    uint64        `json:"epoch"`           // under which it was assigned
+	Assigned time.Time     `json:"assigned"`
+	Started  time.Time     `json:"started,omitzero"` // its action
+	Ended    time.Time     `json:"ended,omitzero"`   // on the node
+	Landed   time.Time     `json:"landed,omitzero"`
+	ExitCode int           `json:"exitCode"`
+	RunTime  time.Duration `json:"runTime"` // agent's monotonic clock, ns
+	CPUTime  time.Duration `json:"cpuTime"`
+	MaxRSS   uint64        `json:"maxRSSMiB,omitempty"`
+	LogSize  uint64        `json:"logSize"`
+	// Expected are the paths its outputs have by rule. A dead attempt's are removed after the fence if no receipt is known.
+	Expected []StoragePath `json:"expected,omitempty"`
+	Inputs   []StoragePath `json:"inputs,omitempty"` // its own, to be primed before it is ordered
+	Outputs  []Output      `json:"outputs,omitempty"`
+	Removed  []Removed     `json:"removed,omitempty"` // what was taken away after the fence
+}
+
+// Output is a file an attempt left, and the receipt for it once the storage has it.
+type Output struct {
+	StoragePath
+	Size    uint64   `json:"size"`
+	SHA256  string   `json:"sha256"` // hex
+	Kind    string   `json:"kind,omitempty"`
+	Width   uint32   `json:"width,omitempty"`
+	Height  uint32   `json:"height,omitempty"`
+	Receipt *Receipt `json:"receipt,omitempty"`
+}
+
+// Receipt is the storage's word for a file (see the filer control service).
+type Receipt struct {
+	Filer  FilerID   `json:"filer"`
+	Serial uint64    `json:"serial"`
+	Size   uint64    `json:"size"`
+	SHA256 string    `json:"sha256"` // hex
+	Issued time.Time `json:"issued"`
+}
+
+// Removed is an unfinished file that a dead attempt left and the filer removed after the fence.
+type Removed struct {
+	StoragePath
+	Size uint64 `json:"size"`
+}
+
+// Session is an OpenJD session on a node: one job, one step's environments, task after task.
+type Session struct {
+	ID     SessionID `json:"id"`
+	Node   NodeID    `json:"node"`
+	Step   StepRef   `json:"step"`
+	Ending bool      `json:"ending"` // told, or to be told, to end
+	Opened time.Time `json:"opened"`
+}
+
+// Node is a machine (or the part of one) that runs tasks.
+type Node struct {
+	ID       NodeID           `json:"id"`
+	Site     SiteID           `json:"site"`
+	Pool     PoolID           `json:"pool,omitempty"`     // empty: a static node
+	Instance string           `json:"instance,omitempty"` // the provider's name of it
+	State    NodeState        `json:"state"`
+	Reason   string           `json:"reason"`
+	Created  time.Time        `json:"created"`
+	Joined   time.Time        `json:"joined,omitzero"`
+	Gone     time.Time        `json:"gone,omitzero"`
+	LastSeen time.Time        `json:"lastSeen,omitzero"` // coarse; written with other changes, not per heartbeat
+	BootID   string           `json:"bootId,omitempty"`
+	Capacity Capacity         `json:"capacity,omitzero"`
+	Price    float64          `json:"price,omitempty"`  // per hour, in the farm's currency
+	Mounts   []MountSession   `json:"mounts,omitempty"` // to be fenced when the node is lost
+	Blocked  map[JobID]string `json:"blocked,omitempty"`
+}
+
+// Capacity is what a node offers.
+type Capacity struct {
+	VCPUs      float64             `json:"vcpus"`
+	MemoryMiB  uint64              `json:"memoryMiB"`
+	GPUs       uint32              `json:"gpus,omitempty"`
+	GPUMemory  uint64              `json:"gpuMemoryMiB,omitempty"`
+	ScratchGiB uint64              `json:"scratchGiB,omitempty"`
+	Amounts    map[string]float64  `json:"amounts,omitempty"`
+	Attributes map[string][]string `json:"attributes,omitempty"`
+}
+
+// MountSession is a node's identity at a filer.
+type MountSession struct {
+	Location Location `json:"location"`
+	Filer    FilerID  `json:"filer"`
+	ID       uint64   `json:"id"`
+	Fenced   bool     `json:"fenced"`
+}
+
+// Pool is an elastic pool and what is wanted of it.
+type Pool struct {
+	ID      PoolID    `json:"id"`
+	Site    SiteID    `json:"site"`
+	Min     int       `json:"min"`
+	Max     int       `json:"max"`
+	Wanted  int       `json:"wanted"`
+	Reason  string    `json:"reason"` // of the last decision
+	Decided time.Time `json:"decided,omitzero"`
+	Stopped bool      `json:"stopped"` // the operator's kill switch
+}
+
+// Priming is the loading of a job's shared assets into a site's filer before nodes there are woken.
+type Priming struct {
+	Job       JobID     `json:"job"`
+	Filer     FilerID   `json:"filer"`
+	State     string    `json:"state"` // wanted, running, done, failed
+	Reason    string    `json:"reason"`
+	Files     uint64    `json:"files"`
+	FilesDone uint64    `json:"filesDone"`
+	Bytes     uint64    `json:"bytes"`
+	BytesDone uint64    `json:"bytesDone"`
+	Started   time.Time `json:"started,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+}
+
+// Decision is one decision of the burst planner: what was seen, what was wanted, what capped it.
+type Decision struct {
+	ID     string    `json:"id"` // ordered
+	At     time.Time `json:"at"`
+	Pool   PoolID    `json:"pool"`
+	Have   int       `json:"have"`
+	Want   int       `json:"want"`
+	Reason string    `json:"reason"`
+	Cap    string    `json:"cap,omitempty"` // what capped it
+}
+
+// Event is one line of the farm's history: what changed, and why. Screens follow it.
+type Event struct {
+	Seq     uint64    `json:"seq"` // 1, 2, …; the cursor of the event stream
+	At      time.Time `json:"at"`
+	Kind    string    `json:"kind"` // job, unit, attempt, node, pool, priming, fence, receipt
+	Job     JobID     `json:"job,omitempty"`
+	Step    int       `json:"step,omitempty"`
+	Unit    int64     `json:"unit,omitempty"`
+	Attempt AttemptID `json:"attempt,omitempty"`
+	Node    NodeID    `json:"node,omitempty"`
+	Pool    PoolID    `json:"pool,omitempty"`
+	From    string    `json:"from,omitempty"` // states
+	To      string    `json:"to,omitempty"`
+	Reason  string    `json:"reason"`
+}
