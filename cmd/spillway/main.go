@@ -1,0 +1,102 @@
+// Command spillway is every part of a hybrid render farm: the server, the node agent, the filers, the mount, and the
+// command line that people use.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"github.com/spillway/spillway/internal/fault"
+)
+
+// cli is the whole command line; each command stands in a file of its own.
+type cli struct {
+	Globals
+
+	Version VersionCmd `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns its exit status: 0 done, 1 failed, 2 wrong usage or wrong input.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("spillway"),
+		kong.Description("Hybrid burst rendering: render on your own machines, spill over into rented ones, keep every file on your NAS."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Writers(out, errOut),
+		kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "spillway:", err)
+		return 1
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 { // --help
+		return exit
+	}
+	if err != nil {
+		var wrong *kong.ParseError
+		if errors.As(err, &wrong) {
+			fmt.Fprintf(errOut, "spillway: %v\n  see: spillway %s--help\n", err, commandOf(wrong.Context))
+		} else {
+			fmt.Fprintln(errOut, "spillway:", err)
+		}
+		return 2
+	}
+	c.Out, c.Err, c.Log = out, errOut, newLogger(errOut, c.Verbose)
+	if err := parsed.Run(&c.Globals); err != nil {
+		return report(errOut, err)
+	}
+	return 0
+}
+
+// report prints an error the way users see it and returns the exit status for it.
+func report(w io.Writer, err error) int {
+	fmt.Fprintln(w, "spillway:", err)
+	if hint := fault.HintOf(err); hint != "" {
+		fmt.Fprintln(w, "  "+hint)
+	}
+	if fault.KindOf(err) == fault.Invalid {
+		return 2
+	}
+	return 1
+}
+
+func commandOf(c *kong.Context) string {
+	if c == nil || c.Command() == "" {
+		return ""
+	}
+	return c.Command() + " "
+}
+
+func newLogger(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
