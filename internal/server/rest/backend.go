@@ -1,0 +1,104 @@
+package rest
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spillway/spillway/api/restv1"
+)
+
+// The interfaces below are what the API needs of the control plane. All methods may be called by many goroutines at once,
+// return committed state only, end early when their context does, and return classified errors (internal/fault): NotFound
+// for an unknown id, Conflict for a state that forbids the action, Invalid with the position for bad templates, policies
+// and parameters, Unavailable while the store is away. Slices may be nil. The caller does not change what it gets.
+
+// Jobs answers for jobs.
+type Jobs interface {
+	// Submit parses and checks the submission, stores the job and returns it; it is durable then. A second call with the
+	// same non-empty key returns the job of the first, with created false; the same key with another submission is Conflict.
+	Submit(ctx context.Context, s restv1.Submission, key string) (job restv1.Job, created bool, err error)
+	// Cancel stops the job and what runs of it. Canceling a canceled job changes nothing; one that ended well is Conflict.
+	Cancel(ctx context.Context, id string) (restv1.Job, error)
+	// Retry makes the job's failed and canceled units pending again. Without such units it is Conflict.
+	Retry(ctx context.Context, id string) (restv1.Job, error)
+	// Jobs returns jobs without their parameters, newest first.
+	Jobs(ctx context.Context, f JobFilter) ([]restv1.Job, error)
+	// Job returns one job with everything known of it.
+	Job(ctx context.Context, id string) (restv1.Job, error)
+	// Units returns the recorded units of a step whose index is at least from, at most limit of them, by index.
+	Units(ctx context.Context, id string, step int, from int64, limit int) (restv1.UnitPage, error)
+	// Attempts returns attempts of the job, newest first, at most limit of them.
+	Attempts(ctx context.Context, id string, f AttemptFilter) ([]restv1.Attempt, error)
+	// Why explains what the job waits for.
+	Why(ctx context.Context, id string) (restv1.Why, error)
+}
+
+// JobFilter narrows a list of jobs. The zero value of a field asks for nothing.
+type JobFilter struct {
+	State string // a job state's name
+	Limit int    // at most this many; always set, 1 to 1000
+}
+
+// AttemptFilter narrows a list of attempts.
+type AttemptFilter struct {
+	Step  *int
+	Unit  *int64
+	Limit int // always set, 1 to 1000
+}
+
+// Fleet answers for everything that is not a job.
+type Fleet interface {
+	Summary(ctx context.Context) (restv1.Summary, error)
+	Attempt(ctx context.Context, id string) (restv1.Attempt, error)
+	// Nodes returns nodes by site and name; deleted ones only with all.
+	Nodes(ctx context.Context, all bool) ([]restv1.Node, error)
+	Pools(ctx context.Context) ([]restv1.Pool, error)
+	// Decisions returns the newest decisions, newest first, at most limit.
+	Decisions(ctx context.Context, limit int) ([]restv1.Decision, error)
+	// Filers returns the status of each filer, at most a few seconds old. A filer that does not answer is listed as such.
+	Filers(ctx context.Context) ([]restv1.Filer, error)
+}
+
+// Streams answers with what is long or goes on.
+type Streams interface {
+	// Events opens the farm's history at the cursor. It returns at once.
+	Events(ctx context.Context, at Cursor) (Follow, error)
+	// Log opens an attempt's output at a byte offset; a negative one counts from the end. With follow, reading waits for
+	// more until the attempt has ended or ctx has. An attempt that has written nothing has an empty log.
+	Log(ctx context.Context, attempt string, offset int64, follow bool) (Log, error)
+	// Pictures returns the job's landed picture outputs (png, jpeg, webp), newest first, at most limit. Empty id: of all jobs.
+	// The caller fills in URL.
+	Pictures(ctx context.Context, job string, limit int) ([]restv1.Picture, error)
+	// Picture opens the n-th output of an attempt. An output without a receipt is Conflict.
+	Picture(ctx context.Context, attempt string, n int) (File, error)
+}
+
+// Cursor says where an event stream starts.
+type Cursor struct {
+	Resume bool   // right after event After; else with the newest Last events
+	After  uint64 // 0: from the first event kept
+	Last   int    // 0: only what happens from now on
+}
+
+// Follow is an open event stream. Events is closed when the context of the call ends, when the server stops, and when the
+// reader is too slow to be kept; a reader that was cut off comes again with the cursor of the last event it saw.
+type Follow struct {
+	Events <-chan restv1.Event
+	// Gap says that events right after the cursor have been forgotten (or never were): the reader must load everything anew.
+	Gap bool
+}
+
+// Log is an open log. Offset is the position of its first byte. The reader closes it.
+type Log struct {
+	io.ReadCloser
+	Offset int64
+}
+
+// File is an open picture file. The reader closes it.
+type File struct {
+	io.ReadSeekCloser
+	Name     string
+	Modified time.Time
+	SHA256   string // hex; names the content for caches
+}
