@@ -1,0 +1,70 @@
+# The two commands that matter: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+BIN := bin/spillway
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath
+ARGS ?=
+
+.PHONY: help
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: packages-demo build ## render a real shot on a small hybrid farm on this machine (ARGS="--chaos --keep …")
+	$(BIN) demo $(ARGS)
+
+.PHONY: build
+build: web ## build bin/spillway with the web page embedded
+	@echo "building $(BIN)"
+	$(GOBUILD) -o $(BIN) ./cmd/spillway
+
+.PHONY: web
+web: web/dist/index.html ## build the web page into web/dist
+
+web/dist/index.html: $(shell find web/app -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+	@command -v npm >/dev/null || { echo "Node (20 or later) with npm is needed to build the web page"; exit 1; }
+	@echo "building the web page"
+	cd web/app && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+.PHONY: test
+test: packages-test build ## all tests, with slices of the long ones (15 minutes on 2 cores)
+	cd web/app && npm test --silent
+	$(GO) vet ./...
+	set +e; $(GO) test -race -json -timeout 20m ./... | $(GO) run ./test/summary
+
+.PHONY: test-all
+test-all: packages-test build ## all tests, the long ones whole
+	cd web/app && npm test --silent
+	$(GO) vet ./...
+	set +e; SPILLWAY_TEST_ALL=1 $(GO) test -race -json -timeout 120m ./... | $(GO) run ./test/summary
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for 30 s each
+	./scripts/fuzz 30s
+
+.PHONY: lint
+lint: ## golangci-lint with the layer rules, buf lint, and the web app's linters
+	$(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint run ./...
+	cd api && $(GO) tool -modfile=../tools/go.mod buf lint
+	cd web/app && npm run --silent lint
+
+.PHONY: proto
+proto: ## generate the code of api/proto
+	cd api && $(GO) tool -modfile=../tools/go.mod buf generate
+
+.PHONY: openapi
+openapi: ## write api/openapi.json anew from the server's operations
+	$(GO) test ./internal/server/rest -run TestOpenAPI -update
+
+.PHONY: packages-demo packages-test
+packages-demo:
+	@./scripts/packages demo
+packages-test:
+	@./scripts/packages test
+
+.PHONY: clean
+clean: ## remove what was built (not the demo's pictures)
+	rm -rf bin web/dist/assets web/dist/index.html web/app/node_modules
