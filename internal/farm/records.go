@@ -7,26 +7,32 @@ import "time"
 
 // Job is a submitted job.
 type Job struct {
-	ID         JobID             `json:"id"`
-	Name       string            `json:"name"`
-	Owner      string            `json:"owner"`
-	Project    string            `json:"project,omitempty"`
-	Queue      QueueID           `json:"queue"`
-	Priority   int               `json:"priority"` // 0 to 100, higher first; 50 by default
-	State      JobState          `json:"state"`
-	Reason     string            `json:"reason"` // why it is in that state
-	Submitted  time.Time         `json:"submitted"`
-	Started    time.Time         `json:"started,omitzero"`
-	Ended      time.Time         `json:"ended,omitzero"`
-	Deadline   time.Time         `json:"deadline,omitzero"`
+	ID         JobID     `json:"id"`
+	Name       string    `json:"name"`
+	Owner      string    `json:"owner"`
+	Project    string    `json:"project,omitempty"`
+	Queue      QueueID   `json:"queue"`
+	Priority   int       `json:"priority"` // 0 to 100, higher first; 50 by default
+	State      JobState  `json:"state"`
+	Reason     string    `json:"reason"` // why it is in that state
+	Submitted  time.Time `json:"submitted"`
+	Started    time.Time `json:"started,omitzero"`
+	Ended      time.Time `json:"ended,omitzero"`
+	Deadline   time.Time `json:"deadline,omitzero"`
+	Estimate   float64   `json:"estimate,omitempty"` // seconds a unit of the widest step, as the submitter expects; 0: unknown
+	MaxRetries int       `json:"maxRetries"`         // a unit's failed attempts beyond the first
+	Key        string    `json:"key,omitempty"`      // idempotency key of the submit
+	JobSpec
+	Steps []Step `json:"steps,omitempty"`
+}
+
+// JobSpec is the part of a job that never changes. It is kept in a record of its own, so that a change of the job's state
+// does not write its template again.
+type JobSpec struct {
 	Parameters map[string]string `json:"parameters,omitempty"` // all of them, in the submitter's spelling
-	Template   []byte            `json:"template"`             // the job template, JSON
+	Template   []byte            `json:"template,omitempty"`   // the job template, JSON
 	Policy     []byte            `json:"policy,omitempty"`     // spillway.yaml, JSON
 	Assets     []StoragePath     `json:"assets,omitempty"`     // files and directories that every task may read
-	Estimate   float64           `json:"estimate,omitempty"`   // seconds a unit of the widest step, as the submitter expects; 0: unknown
-	MaxRetries int               `json:"maxRetries"`           // a unit's failed attempts beyond the first
-	Key        string            `json:"key,omitempty"`        // idempotency key of the submit
-	Steps      []Step            `json:"steps"`
 }
 
 // Step is one step of a job with the counts and sets of its units. A unit in none of the sets is pending.
@@ -35,12 +41,15 @@ type Step struct {
 	Units     int64        `json:"units"`               // size of its task space
 	DependsOn []int        `json:"dependsOn,omitempty"` // steps that must have succeeded wholly
 	Needs     Requirements `json:"needs,omitzero"`
-	Estimate  Estimate     `json:"estimate,omitzero"` // of the measured run times
-	HasOwn    bool         `json:"hasOwn,omitempty"`  // units name inputs of their own, to be primed before each
-	Active    UnitSet      `json:"active,omitzero"`   // assigned, landing or fencing: an attempt record says which
-	Succeeded UnitSet      `json:"succeeded,omitzero"`
-	Failed    UnitSet      `json:"failed,omitzero"`
-	Canceled  UnitSet      `json:"canceled,omitzero"`
+	Estimate  Estimate     `json:"estimate,omitzero"` // of the measured run times, all sites together
+	// BySite are the same per site.
+	BySite    map[SiteID]Estimate `json:"bySite,omitempty"`
+	Expected  float64             `json:"expected,omitempty"` // seconds a unit as the submitter says; 0: unknown
+	HasOwn    bool                `json:"hasOwn,omitempty"`   // units name inputs of their own, to be primed before each
+	Active    UnitSet             `json:"active,omitzero"`    // assigned, landing or fencing: an attempt record says which
+	Succeeded UnitSet             `json:"succeeded,omitzero"`
+	Failed    UnitSet             `json:"failed,omitzero"`
+	Canceled  UnitSet             `json:"canceled,omitzero"`
 	// Failures counts the failed attempts of units that have any.
 	Failures map[int64]int `json:"failures,omitempty"`
 }
@@ -75,6 +84,21 @@ type Estimate struct {
 	M2    float64 `json:"m2"` // sum of squared differences (Welford)
 }
 
+// Cause says why an attempt ended without success.
+type Cause string
+
+const (
+	CauseTask         Cause = "task error" // exit status, openjd_fail, a malformed directive
+	CauseTimeout      Cause = "timeout"
+	CauseCanceled     Cause = "canceled"
+	CauseVerification Cause = "verification" // exit 0, but an output is missing or broken
+	CauseEnvironment  Cause = "environment"  // an environment could not be entered
+	CauseStorage      Cause = "storage"      // the mount hung, or what was landed is not what was written
+	CauseAgent        Cause = "agent"        // the node could not run it
+	CauseNodeLost     Cause = "node lost"
+	CauseStorageLost  Cause = "storage lost" // a filer's cache was given up with the outputs in it
+)
+
 // Attempt is one try at one unit on one node.
 type Attempt struct {
 	ID       AttemptID     `json:"id"`
@@ -85,7 +109,7 @@ type Attempt struct {
 	Session  SessionID     `json:"session"`
 	State    AttemptState  `json:"state"`
 	Reason   string        `json:"reason"`          // why it is in that state
-	Cause    string        `json:"cause,omitempty"` // of its end: task error, timeout, canceled, verification, environment, storage, agent, node lost, storage lost
+	Cause    Cause         `json:"cause,omitempty"` // of its end
 	Epoch    uint64        `json:"epoch"`           // under which it was assigned
 	Assigned time.Time     `json:"assigned"`
 	Started  time.Time     `json:"started,omitzero"` // its action
@@ -155,6 +179,10 @@ type Node struct {
 	Price    float64          `json:"price,omitempty"`  // per hour, in the farm's currency
 	Mounts   []MountSession   `json:"mounts,omitempty"` // to be fenced when the node is lost
 	Blocked  map[JobID]string `json:"blocked,omitempty"`
+	// Failures counts the failed attempts per unfinished job; three block the node for it.
+	Failures map[JobID]int `json:"failures,omitempty"`
+	// Returned: its agent is connected again although the fence of its last life is not through.
+	Returned bool `json:"returned,omitempty"`
 }
 
 // Capacity is what a node offers.
@@ -171,8 +199,9 @@ type Capacity struct {
 // MountSession is a node's identity at a filer.
 type MountSession struct {
 	Location Location `json:"location"`
-	Filer    FilerID  `json:"filer"`
-	ID       uint64   `json:"id"`
+	Filer    FilerID  `json:"filer,omitempty"` // empty: a direct mount, ended by a confirmed kill or another boot only
+	ID       uint64   `json:"id,omitempty"`
+	Dead     bool     `json:"dead,omitempty"` // to be fenced: the node, or this mount of it, is given up
 	Fenced   bool     `json:"fenced"`
 }
 
@@ -186,20 +215,34 @@ type Pool struct {
 	Reason  string    `json:"reason"` // of the last decision
 	Decided time.Time `json:"decided,omitzero"`
 	Stopped bool      `json:"stopped"` // the operator's kill switch
+	Created int       `json:"created"` // nodes ever created; numbers their names, which are never reused
 }
+
+// PrimingState is where a priming stands.
+type PrimingState string
+
+const (
+	PrimingWanted  PrimingState = "wanted"
+	PrimingRunning PrimingState = "running"
+	PrimingDone    PrimingState = "done"
+	PrimingFailed  PrimingState = "failed" // nodes are woken all the same, and read what they need on demand
+)
+
+// Over reports whether nobody waits for it any more.
+func (s PrimingState) Over() bool { return s == PrimingDone || s == PrimingFailed }
 
 // Priming is the loading of a job's shared assets into a site's filer before nodes there are woken.
 type Priming struct {
-	Job       JobID     `json:"job"`
-	Filer     FilerID   `json:"filer"`
-	State     string    `json:"state"` // wanted, running, done, failed
-	Reason    string    `json:"reason"`
-	Files     uint64    `json:"files"`
-	FilesDone uint64    `json:"filesDone"`
-	Bytes     uint64    `json:"bytes"`
-	BytesDone uint64    `json:"bytesDone"`
-	Started   time.Time `json:"started,omitzero"`
-	Ended     time.Time `json:"ended,omitzero"`
+	Job       JobID        `json:"job"`
+	Filer     FilerID      `json:"filer"`
+	State     PrimingState `json:"state"`
+	Reason    string       `json:"reason"`
+	Files     uint64       `json:"files"`
+	FilesDone uint64       `json:"filesDone"`
+	Bytes     uint64       `json:"bytes"`
+	BytesDone uint64       `json:"bytesDone"`
+	Started   time.Time    `json:"started,omitzero"`
+	Ended     time.Time    `json:"ended,omitzero"`
 }
 
 // Decision is one decision of the burst planner: what was seen, what was wanted, what capped it.

@@ -1,0 +1,62 @@
+package farm
+
+import "time"
+
+// SubmitJob adds a job. It returns the JobID; a key that is known returns the job of its first use. A job that no known
+// node or pool could ever run is Invalid, with what is missing.
+type SubmitJob struct {
+	Key        string // idempotency key; "" makes every submit a new job
+	Name       string
+	Owner      string
+	Project    string
+	Queue      QueueID
+	Priority   int
+	Deadline   time.Time
+	Estimate   float64 // seconds a unit of the widest step; 0: unknown
+	MaxRetries int
+	Spec       JobSpec
+	Steps      []NewStep
+}
+
+// NewStep is a step of a job to be submitted.
+type NewStep struct {
+	Name      string
+	Units     int64
+	DependsOn []int // positions in SubmitJob.Steps
+	Needs     Requirements
+	HasOwn    bool
+	Estimate  float64 // seconds a unit, as the submitter expects; 0: unknown
+}
+
+// CancelJob stops a job for good: pending units are canceled at once, running attempts are told to stop, what is landing
+// lands. Canceling a canceled job is no error; one that ended otherwise is a Conflict.
+type CancelJob struct {
+	Job    JobID
+	Reason string // "canceled by mara"
+}
+
+// RetryJob makes a job's failed and canceled units pending again, with all their retries, and forgets which nodes failed
+// it. It returns the number of units (int64).
+type RetryJob struct {
+	Job    JobID
+	Reason string
+}
+
+// PauseJob starts nothing new of a job until ResumeJob.
+type PauseJob struct {
+	Job    JobID
+	Reason string
+}
+
+// ResumeJob ends a pause.
+type ResumeJob struct {
+	Job    JobID
+	Reason string
+}
+
+// SetPriority changes a job's priority, 0 to 100.
+type SetPriority struct {
+	Job      JobID
+	Priority int
+	Reason   string
+}
