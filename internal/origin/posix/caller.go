@@ -1,0 +1,79 @@
+package posix
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/spillway/spillway/internal/origin"
+)
+
+// callers runs system calls as NFS callers.
+type callers struct {
+	uid, gid uint32
+	groups   []uint32
+	can      bool // the process is root
+}
+
+func newCallers() callers {
+	c := callers{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()), can: os.Geteuid() == 0}
+	groups, _ := os.Getgroups()
+	for _, g := range groups {
+		c.groups = append(c.groups, uint32(g))
+	}
+	return c
+}
+
+func (c callers) String() string {
+	if c.can {
+		return "the caller"
+	}
+	return "the process (not root)"
+}
+
+// run calls fn with the caller's file-system identity. Linux keeps credentials per thread: the goroutine is locked to
+// its thread meanwhile, and the raw system calls affect that thread only.
+func (c callers) run(as origin.Cred, fn func() error) error {
+	if !c.can || as.UID == 0 {
+		return fn()
+	}
+	runtime.LockOSThread()
+	restored := false
+	defer func() {
+		if restored { // else the thread keeps foreign credentials and must die with its goroutine
+			runtime.UnlockOSThread()
+		}
+	}()
+	groups := as.GIDs
+	if len(groups) > 64 {
+		groups = groups[:64]
+	}
+	if !slices.Equal(groups, c.groups) {
+		if err := setThreadGroups(groups); err != nil {
+			restored = true
+			return err
+		}
+	}
+	unix.RawSyscall(unix.SYS_SETFSGID, uintptr(as.GID), 0, 0)
+	unix.RawSyscall(unix.SYS_SETFSUID, uintptr(as.UID), 0, 0)
+	err := fn()
+	unix.RawSyscall(unix.SYS_SETFSUID, uintptr(c.uid), 0, 0)
+	unix.RawSyscall(unix.SYS_SETFSGID, uintptr(c.gid), 0, 0)
+	now, _, _ := unix.RawSyscall(unix.SYS_SETFSUID, ^uintptr(0), 0, 0) // an invalid id only asks
+	restored = uint32(now) == c.uid && setThreadGroups(c.groups) == nil
+	return err
+}
+
+func setThreadGroups(groups []uint32) error {
+	var first unsafe.Pointer
+	if len(groups) > 0 {
+		first = unsafe.Pointer(&groups[0])
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(first), 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
