@@ -121,7 +121,9 @@ func (c Credentials) Save(dir string) error {
 }
 
 // SaveKey writes dir/key.pem (mode 0600).
-func SaveKey(dir string, key *ecdsa.PrivateKey) error { return saveKey(filepath.Join(dir, fileKey), key) }
+func SaveKey(dir string, key *ecdsa.PrivateKey) error {
+	return saveKey(filepath.Join(dir, fileKey), key)
+}
 
 // LoadKey reads dir/key.pem. None there is fault.NotFound.
 func LoadKey(dir string) (*ecdsa.PrivateKey, error) { return loadKey(filepath.Join(dir, fileKey)) }
