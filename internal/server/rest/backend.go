@@ -36,8 +36,9 @@ type Jobs interface {
 
 // JobFilter narrows a list of jobs. The zero value of a field asks for nothing.
 type JobFilter struct {
-	State string // a job state's name
-	Limit int    // at most this many; always set, 1 to 1000
+	State  string // a job state's name
+	Before string // only jobs submitted before the one with this id
+	Limit  int    // at most this many; always set, 1 to 1000
 }
 
 // AttemptFilter narrows a list of attempts.

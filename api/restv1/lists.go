@@ -1,0 +1,31 @@
+package restv1
+
+// Lists are objects, so that they can grow.
+type (
+	JobList struct {
+		Jobs []Job `json:"jobs" nullable:"false" doc:"Newest first."`
+	}
+	AttemptList struct {
+		Attempts []Attempt `json:"attempts" nullable:"false" doc:"Newest first."`
+	}
+	NodeList struct {
+		Nodes []Node `json:"nodes" nullable:"false" doc:"By site and name."`
+	}
+	PoolList struct {
+		Pools []Pool `json:"pools" nullable:"false"`
+	}
+	DecisionList struct {
+		Decisions []Decision `json:"decisions" nullable:"false" doc:"Newest first."`
+	}
+	FilerList struct {
+		Filers []Filer `json:"filers" nullable:"false"`
+	}
+	PictureList struct {
+		Pictures []Picture `json:"pictures" nullable:"false" doc:"Newest first."`
+	}
+)
+
+// Login is what opens a browser's session.
+type Login struct {
+	Token string `json:"token" minLength:"1" maxLength:"512"`
+}

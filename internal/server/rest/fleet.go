@@ -1,0 +1,54 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/spillway/spillway/api/restv1"
+)
+
+type attemptPath struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type nodesQuery struct {
+	All bool `query:"all" doc:"Deleted ones too."`
+}
+
+type limitQuery struct {
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+func (s *server) fleetRoutes(api huma.API) {
+	endpoint(s, api, http.MethodGet, "/summary", "The farm now", func(ctx context.Context, _ *struct{}) (restv1.Summary, error) {
+		sum, err := s.Fleet.Summary(ctx)
+		sum.Sites, sum.Version = some(sum.Sites), s.Version
+		return sum, err
+	})
+	endpoint(s, api, http.MethodGet, "/attempts/{id}", "Show an attempt", func(ctx context.Context, in *attemptPath) (restv1.Attempt, error) {
+		return s.Fleet.Attempt(ctx, in.ID)
+	})
+	endpoint(s, api, http.MethodGet, "/nodes", "List nodes", func(ctx context.Context, in *nodesQuery) (restv1.NodeList, error) {
+		nodes, err := s.Fleet.Nodes(ctx, in.All)
+		out := make([]restv1.Node, len(nodes))
+		for i, n := range nodes {
+			n.Work = some(n.Work)
+			out[i] = n
+		}
+		return restv1.NodeList{Nodes: out}, err
+	})
+	endpoint(s, api, http.MethodGet, "/pools", "List elastic pools", func(ctx context.Context, _ *struct{}) (restv1.PoolList, error) {
+		pools, err := s.Fleet.Pools(ctx)
+		return restv1.PoolList{Pools: some(pools)}, err
+	})
+	endpoint(s, api, http.MethodGet, "/decisions", "List the burst planner's decisions, newest first", func(ctx context.Context, in *limitQuery) (restv1.DecisionList, error) {
+		list, err := s.Fleet.Decisions(ctx, in.Limit)
+		return restv1.DecisionList{Decisions: some(list)}, err
+	})
+	endpoint(s, api, http.MethodGet, "/filers", "Status of the filers", func(ctx context.Context, _ *struct{}) (restv1.FilerList, error) {
+		list, err := s.Fleet.Filers(ctx)
+		return restv1.FilerList{Filers: some(list)}, err
+	})
+}

@@ -1,0 +1,117 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/spillway/spillway/api/restv1"
+	"github.com/spillway/spillway/internal/fault"
+)
+
+// jobPath names a job.
+type jobPath struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type submitRequest struct {
+	Key  string `header:"Idempotency-Key" maxLength:"256" doc:"The same key gives the same job, however often it is sent."`
+	Body restv1.Submission
+}
+
+type submitReply struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     restv1.Job
+}
+
+type jobsQuery struct {
+	State  string `query:"state" enum:"active,paused,succeeded,failed,canceled"`
+	Before string `query:"before" maxLength:"64" doc:"Only jobs submitted before the one with this id."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+type unitsQuery struct {
+	ID    string `path:"id" maxLength:"64"`
+	Step  int    `query:"step" minimum:"0" maximum:"10000"`
+	From  int64  `query:"from" minimum:"0"`
+	Limit int    `query:"limit" minimum:"1" maximum:"20000" default:"5000"`
+}
+
+type attemptsQuery struct {
+	ID    string `path:"id" maxLength:"64"`
+	Step  int    `query:"step" minimum:"-1" maximum:"10000" default:"-1" doc:"-1: of all steps."`
+	Unit  int64  `query:"unit" minimum:"-1" default:"-1" doc:"-1: of all units."`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+func (s *server) jobRoutes(api huma.API) {
+	op := operation(api, http.MethodPost, "/jobs", "Submit a job")
+	op.DefaultStatus = http.StatusCreated
+	huma.Register(api, op, s.submit)
+
+	endpoint(s, api, http.MethodGet, "/jobs", "List jobs, newest first", func(ctx context.Context, in *jobsQuery) (restv1.JobList, error) {
+		jobs, err := s.Jobs.Jobs(ctx, JobFilter(*in))
+		return restv1.JobList{Jobs: some(jobs)}, err
+	})
+	endpoint(s, api, http.MethodGet, "/jobs/{id}", "Show a job", func(ctx context.Context, in *jobPath) (restv1.Job, error) {
+		return s.Jobs.Job(ctx, in.ID)
+	})
+	endpoint(s, api, http.MethodGet, "/jobs/{id}/units", "List a step's units that are not pending", func(ctx context.Context, in *unitsQuery) (restv1.UnitPage, error) {
+		p, err := s.Jobs.Units(ctx, in.ID, in.Step, in.From, in.Limit)
+		p.Units = some(p.Units)
+		return p, err
+	})
+	endpoint(s, api, http.MethodGet, "/jobs/{id}/attempts", "List a job's attempts, newest first", s.attempts)
+	endpoint(s, api, http.MethodPost, "/jobs/{id}/cancel", "Cancel a job", func(ctx context.Context, in *jobPath) (restv1.Job, error) {
+		return s.Jobs.Cancel(ctx, in.ID)
+	})
+	endpoint(s, api, http.MethodPost, "/jobs/{id}/retry", "Run failed and canceled units again", func(ctx context.Context, in *jobPath) (restv1.Job, error) {
+		return s.Jobs.Retry(ctx, in.ID)
+	})
+	endpoint(s, api, http.MethodGet, "/jobs/{id}/why", "Explain what a job waits for", func(ctx context.Context, in *jobPath) (restv1.Why, error) {
+		w, err := s.Jobs.Why(ctx, in.ID)
+		w.Reasons = some(w.Reasons)
+		return w, err
+	})
+}
+
+func (s *server) submit(ctx context.Context, in *submitRequest) (*submitReply, error) {
+	for name, text := range map[string]string{"template": in.Body.Template, "policy": in.Body.Policy} {
+		if len(text) > maxTemplate {
+			return nil, s.problemOf(ctx, fault.New(fault.Invalid, "the %s has %d bytes, more than %d MiB", name, len(text), maxTemplate>>20))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	job, created, err := s.Jobs.Submit(ctx, in.Body, in.Key)
+	if err != nil {
+		return nil, s.problemOf(ctx, err)
+	}
+	out := &submitReply{Status: http.StatusCreated, Location: prefix + "/jobs/" + job.ID, Body: job}
+	if !created {
+		out.Status = http.StatusOK
+	}
+	return out, nil
+}
+
+func (s *server) attempts(ctx context.Context, in *attemptsQuery) (restv1.AttemptList, error) {
+	f := AttemptFilter{Limit: in.Limit}
+	if in.Step >= 0 {
+		f.Step = &in.Step
+	}
+	if in.Unit >= 0 {
+		f.Unit = &in.Unit
+	}
+	list, err := s.Jobs.Attempts(ctx, in.ID, f)
+	return restv1.AttemptList{Attempts: some(list)}, err
+}
+
+// some returns an empty slice for none, which is an empty list in JSON.
+func some[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

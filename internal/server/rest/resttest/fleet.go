@@ -1,0 +1,139 @@
+package resttest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/spillway/spillway/api/restv1"
+)
+
+// Summary implements rest.Fleet.
+func (f *Farm) Summary(ctx context.Context) (restv1.Summary, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return restv1.Summary{}, err
+	}
+	defer unlock()
+	s := restv1.Summary{At: f.now().UTC(), Event: uint64(len(f.events)), Currency: "EUR"}
+	for _, j := range f.jobs {
+		*map[string]*int{
+			"active": &s.Jobs.Active, "paused": &s.Jobs.Paused, "succeeded": &s.Jobs.Succeeded, "failed": &s.Jobs.Failed, "canceled": &s.Jobs.Canceled,
+		}[j.State]++
+		if j.State != "active" && j.State != "paused" {
+			continue
+		}
+		for _, st := range f.view(j).Steps {
+			for _, state := range []string{"pending", "assigned", "running", "landing", "fencing", "succeeded", "failed", "canceled"} {
+				*count(&s.Units, state) += *count(&st.Counts, state)
+			}
+		}
+	}
+	for _, n := range f.list(false) {
+		if len(s.Sites) == 0 || s.Sites[len(s.Sites)-1].Site != n.Site {
+			s.Sites = append(s.Sites, restv1.SiteSummary{Site: n.Site})
+		}
+		site := &s.Sites[len(s.Sites)-1]
+		site.Nodes++
+		if n.State == "online" || n.State == "draining" {
+			site.Online++
+			s.Cost.PerHour += n.Price
+		}
+		if len(n.Work) > 0 {
+			site.Busy++
+		}
+	}
+	s.Cost.Today = s.Cost.PerHour / 7
+	return s, nil
+}
+
+// Attempt implements rest.Fleet.
+func (f *Farm) Attempt(ctx context.Context, id string) (restv1.Attempt, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return restv1.Attempt{}, err
+	}
+	defer unlock()
+	a, err := f.attempt(id)
+	if err != nil {
+		return restv1.Attempt{}, err
+	}
+	return a.Attempt, nil
+}
+
+// Nodes implements rest.Fleet.
+func (f *Farm) Nodes(ctx context.Context, all bool) ([]restv1.Node, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return f.list(all), nil
+}
+
+func (f *Farm) list(all bool) []restv1.Node {
+	var list []restv1.Node
+	for _, n := range f.nodes {
+		if n.State == "deleted" && !all {
+			continue
+		}
+		v := *n
+		for _, id := range f.order {
+			a := f.attempts[id]
+			if a.Node != n.ID || a.State != "running" {
+				continue
+			}
+			name := ""
+			if j, err := f.find(a.Job); err == nil {
+				name = j.Name
+			}
+			v.Work = append(v.Work, restv1.Work{Attempt: id, Job: a.Job, JobName: name, Step: a.Step, Unit: a.Unit, State: a.State, Since: a.Started, Progress: a.Progress})
+		}
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(a, b restv1.Node) int {
+		// Home first: static nodes' sites come before those of pools.
+		return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Site, b.Site), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
+// Pools implements rest.Fleet.
+func (f *Farm) Pools(ctx context.Context) ([]restv1.Pool, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	pools := slices.Clone(f.pools)
+	for i := range pools {
+		for _, n := range f.nodes {
+			if n.Pool == pools[i].ID && n.State != "deleted" && n.State != "deleting" {
+				pools[i].Actual++
+			}
+		}
+	}
+	return pools, nil
+}
+
+// Decisions implements rest.Fleet.
+func (f *Farm) Decisions(ctx context.Context, limit int) ([]restv1.Decision, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	list := slices.Clone(f.decisions)
+	slices.Reverse(list)
+	return list[:min(limit, len(list))], nil
+}
+
+// Filers implements rest.Fleet.
+func (f *Farm) Filers(ctx context.Context) ([]restv1.Filer, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return slices.Clone(f.filers), nil
+}
