@@ -1,0 +1,153 @@
+package process
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Tree is everything that one action started: its process group, its cgroup leaf, and what of its descendants has left
+// both. It is used by one goroutine.
+type Tree struct {
+	leader  int
+	leaf    *Leaf
+	before  map[Ident]bool // alive before the action: what environments left running
+}
+
+// Before notes the processes below this one, to be called before an action is started; Tree takes only later ones.
+func Before() (map[Ident]bool, error) {
+	all, err := Scan()
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[Ident]bool)
+	for _, s := range Descendants(all, os.Getpid()) {
+		seen[s.Ident()] = true
+	}
+	return seen, nil
+}
+
+// NewTree describes the tree of a started command.
+func NewTree(leader int, leaf *Leaf, before map[Ident]bool) *Tree {
+	return &Tree{leader: leader, leaf: leaf, before: before}
+}
+
+// Signal sends a signal to the action's process group.
+func (t *Tree) Signal(sig syscall.Signal) { _ = syscall.Kill(-t.leader, sig) }
+
+// Left returns the action's processes that are alive. Zombies that were handed to this process are reaped; the leader is
+// left to whoever waits for it.
+func (t *Tree) Left() ([]Stat, error) {
+	all, err := Scan()
+	if err != nil {
+		return nil, err
+	}
+	var left []Stat
+	seen := make(map[int]bool)
+	add := func(s Stat) {
+		if seen[s.PID] {
+			return
+		}
+		seen[s.PID] = true
+		if s.State != 'Z' && s.State != 'X' {
+			left = append(left, s)
+		} else if s.PID != t.leader && s.PPID == os.Getpid() {
+			_, _ = syscall.Wait4(s.PID, nil, syscall.WNOHANG, nil)
+		}
+	}
+	for _, s := range all {
+		if s.PGID == t.leader {
+			add(s)
+		}
+	}
+	for _, pid := range t.leaf.PIDs() {
+		if s, ok := all[pid]; ok {
+			add(s)
+		}
+	}
+	for _, s := range t.below(all) {
+		add(s)
+	}
+	return left, nil
+}
+
+// below returns the descendants of this process that came after the action's start and are not children of what was
+// there before.
+func (t *Tree) below(all map[int]Stat) []Stat {
+	var out []Stat
+	foreign := make(map[int]bool)
+	for _, s := range Descendants(all, os.Getpid()) { // parents first
+		if t.before[s.Ident()] || foreign[s.PPID] {
+			foreign[s.PID] = true
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Kill ends every process of the tree with SIGKILL and returns when none is left, or with the context's error and those
+// that would not die: processes in an uninterruptible wait, as for a storage that hangs.
+func (t *Tree) Kill(ctx context.Context) ([]Stat, error) {
+	pause := time.Millisecond
+	for {
+		_ = t.leaf.Kill()
+		t.Signal(syscall.SIGKILL)
+		left, err := t.Left()
+		if err != nil || len(left) == 0 {
+			return nil, err
+		}
+		for _, s := range left {
+			_ = syscall.Kill(s.PID, syscall.SIGKILL)
+		}
+		select {
+		case <-ctx.Done():
+			return left, ctx.Err()
+		case <-time.After(pause):
+			pause = min(2*pause, 200*time.Millisecond)
+		}
+	}
+}
+
+// KillGroup ends the processes whose group is led by a process that no longer has a supervisor, and those that carry the
+// environment entry mark ("NAME=value"), wherever they went. It returns when none is left or the context ends.
+func KillGroup(ctx context.Context, groups []Ident, mark string) ([]Stat, error) {
+	pause := time.Millisecond
+	for {
+		all, err := Scan()
+		if err != nil {
+			return nil, err
+		}
+		var left []Stat
+		for _, s := range all {
+			if s.PID != os.Getpid() && s.State != 'Z' && s.State != 'X' && (inGroups(s, groups, all) || marked(s.PID, mark)) {
+				left = append(left, s)
+				_ = syscall.Kill(s.PID, syscall.SIGKILL)
+			}
+		}
+		if len(left) == 0 {
+			return nil, nil
+		}
+		select {
+		case <-ctx.Done():
+			return left, ctx.Err()
+		case <-time.After(pause):
+			pause = min(2*pause, 200*time.Millisecond)
+		}
+	}
+}
+
+// inGroups reports whether a process is in one of the groups. A group whose leader's PID now belongs to a younger process
+// is another group.
+func inGroups(s Stat, groups []Ident, all map[int]Stat) bool {
+	for _, g := range groups {
+		if s.PGID != g.PID {
+			continue
+		}
+		if leader, ok := all[g.PID]; !ok || leader.Start == g.Start {
+			return true
+		}
+	}
+	return false
+}
