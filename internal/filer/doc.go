@@ -1,0 +1,20 @@
+// Package filer is the storage accelerator: an NFSv3 server over origins, with a cache on the local disk between them.
+//
+// A call goes nfs -> handle and mount session -> inode -> cache or origin. The parts, one file each:
+//
+//	handle, session, ids   who asks, for what; durable and authenticated
+//	inode, chain, attrs    what is known of a file, since when, and which changes were our own
+//	names, listing         directories: names, negative names, snapshots with stable cookies
+//	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
+//	space, persist         what leaves the cache, and what survives a crash
+//	flush, fence, prime, revalidate, status   the control service's five works
+//
+// Origins on this machine (Caps.Local) are never cached: every call goes through.
+//
+// Consistency. Data and names belong to a state of the file (size, mtime, ctime). Our own changes move the state along a
+// chain of pre- and post-operation attributes; any gap in the chain, or a state nobody of us made, is somebody else's
+// change and drops what was cached. Changes are written through: no reply claims more than the origin did.
+//
+// Lock order: session.mu, then content.io, then inode.mu, then table.mu, space.mu, ids.mu (leaves; none of them is held
+// while another of them is taken, and none during a call to an origin or a synced write).
+package filer

@@ -1,0 +1,32 @@
+package filer
+
+import (
+	"encoding/binary"
+
+	"github.com/spillway/spillway/internal/origin"
+)
+
+// The keys of the cache index. Numbers are big-endian, so that ranges scan in order.
+//
+//	"m" name               singletons: layout version, MAC key, next inode id, epoch, receipt serial
+//	"t" export NUL origin  target id (4 bytes)
+//	"i" inode id           target id (4), origin identity
+//	"o" target id, identity   inode id (8)
+//	"p" target id, identity   place of a file of a handle-less folder: parent length (2), parent, name
+//	"d" inode id           content record (persist.go)
+//	"r" inode id           receipt (receipts.go)
+//	"s" session id         mount session (session.go)
+//	"c" target id          traffic counters (counters.go)
+func metaKey(name string) []byte { return append([]byte{'m'}, name...) }
+
+func inodeKey(kind byte, id uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{kind}, id)
+}
+
+func targetKey(kind byte, target uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{kind}, target)
+}
+
+func identityKey(kind byte, target uint32, id origin.ID) []byte {
+	return append(targetKey(kind, target), id...)
+}
