@@ -25,6 +25,7 @@ type cli struct {
 	Globals
 
 	Version VersionCmd `cmd:"" help:"Print the version."`
+	Wan     WanCmd     `cmd:"" help:"Emulate a wide-area link on this machine."`
 }
 
 func main() {
