@@ -1,28 +1,133 @@
 package openjd
 
-import "errors"
+import (
+	"fmt"
+	"strings"
+)
 
-// CreateJob resolves what job creation resolves. The error is Errors without positions.
-func (t *JobTemplate) CreateJob(p Parameters) (*Job, error) { return nil, errors.New("not there") }
+// CreateJob resolves what is resolved at job creation (§7.4). Parameters are those of BindParameters. The error is
+// Errors, with paths but without positions.
+func (t *JobTemplate) CreateJob(p Parameters) (*Job, error) {
+	c := creator{symbols: p.creationSymbols(), limits: base2023().limits}
+	job := &Job{Description: t.Description, Parameters: p, Environments: t.Environments}
+	job.Name = c.resolve(t.Name, "name")
+	if problem := checkLength(job.Name, 1, c.limits.jobName); problem != "" {
+		c.fail("name", problem)
+	} else if problem := checkControl(job.Name, ""); problem != "" {
+		c.fail("name", problem)
+	}
+	depends := t.dependsOn()
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		path := fmt.Sprintf("steps[%d]", i)
+		tasks, errs := s.Space.build(c.symbols, c.limits, path+".parameterSpace")
+		c.errs = append(c.errs, errs...)
+		job.Steps = append(job.Steps, Step{
+			Name: s.Name, Description: s.Description, DependsOn: depends[i], Environments: s.Environments,
+			Requirements: c.requirements(s.Requirements, path+".hostRequirements"), Tasks: tasks, Script: s.Script,
+		})
+	}
+	if len(c.errs) > 0 {
+		return nil, c.errs
+	}
+	return job, nil
+}
 
-// TaskSpace returns the tasks of one step (an index into Steps); CreateJob makes those of all.
+// TaskSpace returns the tasks of one step, an index into Steps. The error is Errors.
 func (t *JobTemplate) TaskSpace(step int, p Parameters) (*TaskSpace, error) {
-	return nil, errors.New("not there")
+	if step < 0 || step >= len(t.Steps) {
+		return nil, Errors{{Message: fmt.Sprintf("there is no step %d, the job has %d", step, len(t.Steps))}}
+	}
+	space, errs := t.Steps[step].Space.build(p.creationSymbols(), base2023().limits, fmt.Sprintf("steps[%d].parameterSpace", step))
+	return space, errs.err()
 }
 
-// BindParameters gives every defined parameter its value: the given one, else its default. The error is Errors: all
-// that is wrong, each with the parameter's name as its path.
-func (t *JobTemplate) BindParameters(values map[string]string, dirs BaseDirs) (Parameters, error) {
-	return Bind(t.Parameters, values, dirs)
+// creationSymbols are what job creation knows: Param.* of PATH parameters is not (§7.3.1).
+func (p Parameters) creationSymbols() *Symbols {
+	s := p.Symbols(nil)
+	for name, v := range p {
+		if v.Type == Path {
+			delete(s.values, "Param."+name)
+		}
+	}
+	return s
 }
 
-// Bind is BindParameters for definitions merged from several templates.
-func Bind(definitions []JobParameter, values map[string]string, dirs BaseDirs) (Parameters, error) {
-	return nil, errors.New("not there")
+// creator collects what goes wrong at job creation.
+type creator struct {
+	symbols *Symbols
+	limits  limits
+	errs    Errors
 }
 
-// MergeParameters merges the parameter definitions of environment templates, in the order in which they are entered,
-// and of the job template, which comes last (§1.2.1). The error is Errors.
-func MergeParameters(job *JobTemplate, environments ...*EnvironmentTemplate) ([]JobParameter, error) {
-	return nil, errors.New("not there")
+func (c *creator) fail(path, message string) {
+	c.errs = append(c.errs, Error{Path: path, Message: message})
+}
+
+func (c *creator) resolve(f FormatString, path string) string {
+	text, err := f.Resolve(c.symbols)
+	if err != nil {
+		c.fail(path, err.Error())
+	}
+	return text
+}
+
+// requirements resolves host requirements and applies the capabilities' own minimums (§3.3).
+func (c *creator) requirements(t *HostRequirementsTemplate, path string) HostRequirements {
+	var out HostRequirements
+	if t == nil {
+		return out
+	}
+	seen := make(map[string]bool)
+	name := func(f FormatString, kind, path string) string {
+		text := c.resolve(f, path)
+		if problem := checkCapability(text, kind, c.limits); problem != "" {
+			c.fail(path, problem)
+		}
+		text = strings.ToLower(text)
+		if seen[text] {
+			c.fail(path, fmt.Sprintf("the capability %q is required twice", clip(text)))
+		}
+		seen[text] = true
+		return text
+	}
+	for i, a := range t.Amounts {
+		amount := Amount{Name: name(a.Name, "amount", fmt.Sprintf("%s.amounts[%d].name", path, i))}
+		amount.Min = leastAmount(amount.Name)
+		if a.Min != nil {
+			amount.Min = *a.Min
+		}
+		if a.Max != nil {
+			amount.Max = *a.Max
+		}
+		out.Amounts = append(out.Amounts, amount)
+	}
+	for i, a := range t.Attributes {
+		at := fmt.Sprintf("%s.attributes[%d]", path, i)
+		attribute := Attribute{Name: name(a.Name, "attr", at+".name")}
+		attribute.AnyOf = c.values(attribute.Name, a.AnyOf, at+".anyOf")
+		attribute.AllOf = c.values(attribute.Name, a.AllOf, at+".allOf")
+		out.Attributes = append(out.Attributes, attribute)
+	}
+	return out
+}
+
+func (c *creator) values(name string, list []FormatString, path string) []string {
+	var out []string
+	for i, f := range list {
+		text := c.resolve(f, path)
+		if problem := checkAttributeValue(name, text, c.limits); problem != "" {
+			c.fail(fmt.Sprintf("%s[%d]", path, i), problem)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// leastAmount is the minimum that a capability itself defines (§3.3.1.1).
+func leastAmount(name string) float64 {
+	if name == VCPU {
+		return 1
+	}
+	return 0
 }

@@ -1,12 +1,150 @@
 package openjd
 
-import "errors"
+import (
+	"slices"
+	"strings"
+)
 
-type decoder struct{}
+// decoder reads one document. It goes on after an error, so that all are found.
+type decoder struct {
+	*source
+	profile profile
+}
 
-func (d *decoder) jobTemplate() *JobTemplate                 { return nil }
-func (d *decoder) environmentTemplate() *EnvironmentTemplate { return nil }
+// parseDocument loads and decodes, and returns a value only if nothing is wrong.
+func parseDocument[T any](src []byte, name string, read func(*decoder, cursor) *T) (*T, error) {
+	d := &decoder{source: &source{name: name, text: string(src)}, profile: base2023()}
+	root := d.load()
+	if root == nil {
+		return nil, d.errs.err()
+	}
+	out := read(d, cursor{d, root, ""})
+	if len(d.errs) == 0 {
+		return out, nil
+	}
+	slices.SortStableFunc(d.errs, func(a, b Error) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	if d.extra > 0 {
+		d.errs = append(d.errs, Error{File: d.name, Message: "and more errors follow; only the first are shown"})
+	}
+	return nil, d.errs
+}
 
-func parseDocument[T any](src []byte, name string, read func(*decoder) *T) (*T, error) {
-	return nil, errors.New("not there")
+func (d *decoder) jobTemplate(root cursor) *JobTemplate {
+	o, ok := root.object("specificationVersion", "$schema", "extensions", "name", "description",
+		"parameterDefinitions", "jobEnvironments", "steps")
+	if !ok || !d.version(o, jobVersion, environmentVersion, "environment template") {
+		return nil
+	}
+	if c, ok := o.get("$schema"); ok {
+		c.str()
+	}
+	t := &JobTemplate{Extensions: d.extensions(o)}
+	if c, ok := o.get("description"); ok {
+		t.Description = c.description()
+	}
+	if c, ok := o.get("parameterDefinitions"); ok {
+		t.Parameters = d.parameters(c)
+	}
+	creation := creationScope(t.Parameters)
+	if c, ok := o.require("name"); ok {
+		t.Name = d.jobName(c, creation)
+	}
+	environments := make(map[string]bool)
+	if c, ok := o.get("jobEnvironments"); ok {
+		t.Environments = d.environments(c, creation.host(), environments)
+	}
+	if c, ok := o.require("steps"); ok {
+		t.Steps = d.steps(c, creation, environments)
+	}
+	return t
+}
+
+func (d *decoder) environmentTemplate(root cursor) *EnvironmentTemplate {
+	o, ok := root.object("specificationVersion", "$schema", "extensions", "parameterDefinitions", "environment")
+	if !ok || !d.version(o, environmentVersion, jobVersion, "job template") {
+		return nil
+	}
+	t := &EnvironmentTemplate{Extensions: d.extensions(o)}
+	if c, ok := o.get("parameterDefinitions"); ok {
+		t.Parameters = d.parameters(c)
+	}
+	if c, ok := o.require("environment"); ok {
+		t.Environment = d.environment(c, creationScope(t.Parameters).host())
+	}
+	return t
+}
+
+// version checks specificationVersion. If it is wrong, the rest of the document is not looked at.
+func (d *decoder) version(o object, want, other, otherName string) bool {
+	c, ok := o.get("specificationVersion")
+	if !ok {
+		o.failHint("add specificationVersion: "+want, `"specificationVersion" is missing`)
+		return true
+	}
+	s, ok := c.str()
+	switch {
+	case !ok:
+		return false
+	case s == want:
+		return true
+	case s == other:
+		c.fail("this is an %s", otherName)
+	default:
+		c.failHint(didYouMean(s, []string{want}), "%q is not %q", clip(s), want)
+	}
+	return false
+}
+
+// extensions reads the list of extensions and applies them to the profile (§1.1).
+func (d *decoder) extensions(o object) []string {
+	c, ok := o.get("extensions")
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, item := range c.itemsWithin(1, 0) {
+		name, ok := item.str()
+		if !ok {
+			continue
+		}
+		out = append(out, name)
+		apply, exists := known()[name]
+		switch {
+		case !isExtensionName(name, d.profile):
+			item.fail("%q is not an extension name: %d to %d capital letters, digits and _", clip(name), d.profile.extensionNameLeast, d.profile.extensionName)
+		case d.profile.extensions[name]:
+			item.fail("the extension %s stands twice", name)
+		case !exists:
+			item.failHint(didYouMean(name, knownNames()), "unknown extension %s", clip(name))
+		case apply == nil:
+			item.fail("the extension %s is not supported (supported: %s)", name, supported())
+		default:
+			apply(&d.profile)
+		}
+		d.profile.extensions[name] = true
+	}
+	return out
+}
+
+func isExtensionName(s string, p profile) bool {
+	odd := func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') }
+	return len(s) >= p.extensionNameLeast && len(s) <= p.extensionName && !strings.ContainsFunc(s, odd)
+}
+
+// jobName reads a <JobName> (§1.1.1). Its length counts after resolution.
+func (d *decoder) jobName(c cursor, s scope) FormatString {
+	f := c.format(s)
+	if c.n.kind != stringNode {
+		return f
+	}
+	c.noControl(f.raw, "")
+	if f.IsLiteral() {
+		c.length(f.raw, 1, d.profile.jobName)
+	}
+	return f
 }

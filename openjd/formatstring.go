@@ -34,10 +34,10 @@ func Literal(s string) FormatString {
 	if strings.Contains(s, "{{") {
 		panic("openjd: Literal of a string with an interpolation")
 	}
-	return literal(s)
+	return plainText(s)
 }
 
-func literal(s string) FormatString {
+func plainText(s string) FormatString {
 	if s == "" {
 		return FormatString{}
 	}

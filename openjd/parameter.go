@@ -1,5 +1,7 @@
 package openjd
 
+import "encoding/json"
+
 // JobParameter is a <JobParameterDefinition> (§2) of any type. Numbers are kept as the text they were written with, so
 // that a FLOAT keeps its digits.
 type JobParameter struct {
@@ -45,7 +47,7 @@ type UserInterface struct {
 	FileFilters       []FileFilter `json:"fileFilters,omitempty"`
 	FileFilterDefault *FileFilter  `json:"fileFilterDefault,omitempty"`
 	Decimals          *int64       `json:"decimals,omitempty"`
-	SingleStepDelta   *float64     `json:"singleStepDelta,omitempty"`
+	SingleStepDelta   string       `json:"-"` // a number, as it was written
 }
 
 // FileFilter is one named file type of a file dialog (§2.7).
@@ -59,4 +61,25 @@ type BaseDirs struct {
 	Template string     // where the template lies: for defaults
 	Working  string     // the submitter's working directory: for given values
 	Format   PathFormat // how the submitter's system spells paths; empty: POSIX
+}
+
+// MarshalJSON writes singleStepDelta as a number.
+func (u UserInterface) MarshalJSON() ([]byte, error) {
+	type plain UserInterface
+	return json.Marshal(struct {
+		plain
+		SingleStepDelta json.Number `json:"singleStepDelta,omitempty"`
+	}{plain(u), jsonNumber(u.SingleStepDelta)})
+}
+
+// jsonNumber spells a YAML number as JSON does.
+func jsonNumber(s string) json.Number {
+	if json.Valid([]byte(s)) {
+		return json.Number(s)
+	}
+	if f, ok := parseFloat(s); ok {
+		text, _ := json.Marshal(f)
+		return json.Number(text)
+	}
+	return ""
 }

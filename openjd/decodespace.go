@@ -1,0 +1,134 @@
+package openjd
+
+import "slices"
+
+// space reads a <StepParameterSpaceDefinition> (§3.4).
+func (d *decoder) space(c cursor, creation scope) *ParameterSpace {
+	s := new(ParameterSpace)
+	o, ok := c.object("taskParameterDefinitions", "combination")
+	if !ok {
+		return s
+	}
+	before := len(d.errs) + d.extra
+	allLiteral := true
+	if c, ok := o.require("taskParameterDefinitions"); ok {
+		seen := make(map[string]bool)
+		for _, item := range c.itemsWithin(1, d.profile.taskParameters) {
+			p, literal := d.taskParameter(item, creation)
+			if p.Name != "" && seen[p.Name] {
+				item.fail("the task parameter %q is defined twice", clip(p.Name))
+			}
+			seen[p.Name] = true
+			allLiteral = allLiteral && literal
+			s.Parameters = append(s.Parameters, p)
+		}
+	}
+	at, ok := o.get("combination")
+	if ok {
+		d.combination(at, s)
+	} else {
+		at = o.cursor
+	}
+	if allLiteral && len(d.errs)+d.extra == before {
+		if _, errs := s.build(nil, d.profile.limits, ""); len(errs) > 0 {
+			at.fail("%s", errs[0].Message)
+		}
+	}
+	return s
+}
+
+// taskParameter reads a <TaskParameterDefinition> (§3.4.1). literal is false if its values are known at job creation
+// only.
+func (d *decoder) taskParameter(c cursor, s scope) (p TaskParameter, literal bool) {
+	o, ok := c.object("name", "type", "range")
+	if !ok {
+		return p, false
+	}
+	if c, ok := o.require("name"); ok {
+		p.Name = c.identifier()
+	}
+	if c, ok := o.require("type"); ok && d.parameterType(c) {
+		p.Type = ParameterType(c.n.text)
+	}
+	r, ok := o.require("range")
+	if !ok || p.Type == "" {
+		return p, false
+	}
+	if r.n.kind == stringNode && p.Type == Int {
+		f := r.format(s)
+		p.Range.Expr = &f
+		return p, d.rangeExpr(r, f)
+	}
+	literal = true
+	for _, item := range r.itemsWithin(1, d.profile.rangeList) {
+		f, known := d.taskValue(item, p.Type, s)
+		p.Range.List = append(p.Range.List, f)
+		literal = literal && known
+	}
+	return p, literal
+}
+
+// rangeExpr checks a range expression that holds no format string.
+func (d *decoder) rangeExpr(c cursor, f FormatString) bool {
+	if !f.IsLiteral() {
+		return false
+	}
+	if _, err := ParseIntRange(f.raw); err != nil {
+		c.fail("%v", err)
+		return false
+	}
+	return true
+}
+
+// taskValue reads one item of a range. Numbers may be numbers or strings.
+func (d *decoder) taskValue(c cursor, t ParameterType, s scope) (f FormatString, literal bool) {
+	number := t == Int && c.n.kind == intNode || t == Float && (c.n.kind == intNode || c.n.kind == floatNode)
+	if number {
+		f = plainText(c.n.text)
+	} else {
+		f = c.format(s)
+		if c.n.kind != stringNode || !f.IsLiteral() {
+			return f, false
+		}
+	}
+	text, problem := checkTaskValue(t, f.raw, d.profile.limits)
+	if problem != "" {
+		c.fail("%s", problem)
+		return f, false
+	}
+	return plainText(text), true
+}
+
+// combination reads the combination and compares its names with the parameters (§3.4.3).
+func (d *decoder) combination(c cursor, s *ParameterSpace) {
+	text, ok := c.str()
+	if !ok {
+		return
+	}
+	s.Combination = text
+	c.length(text, 1, d.profile.combination)
+	parsed, err := parseCombination(text)
+	if err != nil {
+		c.fail("%v", err)
+		return
+	}
+	var defined []string
+	for _, p := range s.Parameters {
+		defined = append(defined, p.Name)
+	}
+	used := make(map[string]bool)
+	parsed.walk(func(name string) {
+		switch {
+		case !slices.Contains(defined, name):
+			c.failHint(didYouMean(name, defined), "there is no task parameter %q", clip(name))
+		case used[name]:
+			c.fail("the task parameter %q stands twice", name)
+		}
+		used[name] = true
+	})
+	for _, name := range defined {
+		if !used[name] && name != "" {
+			c.fail("the task parameter %q is missing", name)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package openjd
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+// IntRange is a set of integers in increasing order, written as an <IntRangeExpr> (§3.4.1.1.1) such as "1-10:2,20".
+// It costs what its text costs, however many integers it holds.
+type IntRange struct {
+	runs []run
+	ends []int64 // how many values there are up to the end of each run
+}
+
+// run is first, first+step, … with count values; step is positive.
+type run struct {
+	first int64
+	step  uint64
+	count int64
+	// low and high are what was written; runs must not overlap in these bounds.
+	low, high int64
+}
+
+const maxRangeText = 1 << 20 // bytes
+
+// ParseIntRange parses an <IntRangeExpr> in which every format string is resolved.
+func ParseIntRange(s string) (IntRange, error) {
+	var r IntRange
+	if len(s) > maxRangeText {
+		return r, fmt.Errorf("the range has %d bytes, at most %d are allowed", len(s), maxRangeText)
+	}
+	if strings.Trim(s, " \t") == "" {
+		return r, errors.New("the range is empty")
+	}
+	for element := range strings.SplitSeq(s, ",") {
+		one, err := parseRun(element)
+		if err != nil {
+			return IntRange{}, err
+		}
+		r.runs = append(r.runs, one)
+	}
+	slices.SortFunc(r.runs, func(a, b run) int { return cmp.Compare(a.low, b.low) })
+	total := int64(0)
+	for i, one := range r.runs {
+		if i > 0 && one.low <= r.runs[i-1].high {
+			return IntRange{}, fmt.Errorf("the ranges %v and %v overlap", r.runs[i-1], one)
+		}
+		sum, carry := bits.Add64(uint64(total), uint64(one.count), 0)
+		if carry > 0 || int64(sum) < 0 {
+			return IntRange{}, errTooMany
+		}
+		total = int64(sum)
+		r.ends = append(r.ends, total)
+	}
+	return r, nil
+}
+
+var errTooMany = errors.New("there are more than 2^63-1 values")
+
+// String returns the bounds as written.
+func (r run) String() string {
+	if r.low == r.high {
+		return fmt.Sprint(r.low)
+	}
+	return fmt.Sprintf("%d-%d", r.low, r.high)
+}
+
+// parseRun parses an <Element>.
+func parseRun(element string) (run, error) {
+	p := rangeParser{text: strings.Trim(element, " \t")}
+	bad := fmt.Errorf("%q is not an integer or a range such as 1-10 or 1-10:2", clip(strings.TrimSpace(element)))
+	from, ok := p.integer()
+	if !ok {
+		return run{}, bad
+	}
+	to, step := from, int64(1)
+	if p.take('-') {
+		if to, ok = p.integer(); !ok {
+			return run{}, bad
+		}
+		if p.take(':') {
+			if step, ok = p.integer(); !ok {
+				return run{}, bad
+			}
+		}
+	}
+	if p.text != "" {
+		return run{}, bad
+	}
+	if step == 0 {
+		return run{}, fmt.Errorf("the step of %q must not be 0", clip(element))
+	}
+	return newRun(from, to, step)
+}
+
+// newRun is x-y:n. Going the other way than its step, it is x alone.
+func newRun(from, to, step int64) (run, error) {
+	if from != to && (from < to) != (step > 0) {
+		to = from
+	}
+	size := uint64(step)
+	low, high := from, to
+	if step < 0 {
+		size, low, high = -uint64(step), to, from
+	}
+	last := (uint64(high) - uint64(low)) / size // index of the last value
+	if last >= 1<<63-1 {
+		return run{}, errTooMany
+	}
+	r := run{first: low, step: size, count: int64(last) + 1, low: low, high: high}
+	if step < 0 {
+		r.first = int64(uint64(high) - last*size)
+	}
+	return r, nil
+}
+
+// rangeParser cuts tokens from the front of a text.
+type rangeParser struct{ text string }
+
+func (p *rangeParser) skip() { p.text = strings.TrimLeft(p.text, " \t") }
+
+func (p *rangeParser) take(b byte) bool {
+	p.skip()
+	if p.text == "" || p.text[0] != b {
+		return false
+	}
+	p.text = p.text[1:]
+	p.skip()
+	return true
+}
+
+func (p *rangeParser) integer() (int64, bool) {
+	end := 0
+	for end < len(p.text) && (p.text[end] >= '0' && p.text[end] <= '9' || end == 0 && p.text[end] == '-') {
+		end++
+	}
+	i, ok := parseInt(p.text[:end])
+	p.text = p.text[end:]
+	p.skip()
+	return i, ok
+}
+
+// Len returns the number of values.
+func (r IntRange) Len() int64 {
+	if len(r.ends) == 0 {
+		return 0
+	}
+	return r.ends[len(r.ends)-1]
+}
+
+// At returns value i, counted from 0 in increasing order.
+func (r IntRange) At(i int64) (int64, bool) {
+	if i < 0 || i >= r.Len() {
+		return 0, false
+	}
+	k, _ := slices.BinarySearch(r.ends, i+1)
+	one := r.runs[k]
+	within := uint64(i - (r.ends[k] - one.count))
+	return int64(uint64(one.first) + within*one.step), true
+}
+
+// Index returns the position of a value.
+func (r IntRange) Index(value int64) (int64, bool) {
+	k, found := slices.BinarySearchFunc(r.runs, value, func(a run, v int64) int { return cmp.Compare(a.first, v) })
+	if !found {
+		k--
+	}
+	if k < 0 {
+		return 0, false
+	}
+	one := r.runs[k]
+	offset := uint64(value) - uint64(one.first)
+	if offset%one.step != 0 || offset/one.step >= uint64(one.count) {
+		return 0, false
+	}
+	return r.ends[k] - one.count + int64(offset/one.step), true
+}
