@@ -10,9 +10,9 @@ import (
 // Tree is everything that one action started: its process group, its cgroup leaf, and what of its descendants has left
 // both. It is used by one goroutine.
 type Tree struct {
-	leader  int
-	leaf    *Leaf
-	before  map[Ident]bool // alive before the action: what environments left running
+	leader int
+	leaf   *Leaf
+	before map[Ident]bool // alive before the action: what environments left running
 }
 
 // Before notes the processes below this one, to be called before an action is started; Tree takes only later ones.
@@ -33,58 +33,66 @@ func NewTree(leader int, leaf *Leaf, before map[Ident]bool) *Tree {
 	return &Tree{leader: leader, leaf: leaf, before: before}
 }
 
-// Signal sends a signal to the action's process group.
-func (t *Tree) Signal(sig syscall.Signal) { _ = syscall.Kill(-t.leader, sig) }
+// Everything is the tree of all that is below this process or in the leaf.
+func Everything(leaf *Leaf) *Tree { return &Tree{leaf: leaf} }
 
-// Left returns the action's processes that are alive. Zombies that were handed to this process are reaped; the leader is
+// Signal sends a signal to the command itself.
+func (t *Tree) Signal(sig syscall.Signal) {
+	if t.leader > 0 {
+		_ = syscall.Kill(t.leader, sig)
+	}
+}
+
+// Left returns the tree's processes that are alive. Zombies that were handed to this process are reaped; the leader is
 // left to whoever waits for it.
 func (t *Tree) Left() ([]Stat, error) {
 	all, err := Scan()
 	if err != nil {
 		return nil, err
 	}
-	var left []Stat
-	seen := make(map[int]bool)
-	add := func(s Stat) {
-		if seen[s.PID] {
-			return
-		}
-		seen[s.PID] = true
-		if s.State != 'Z' && s.State != 'X' {
-			left = append(left, s)
-		} else if s.PID != t.leader && s.PPID == os.Getpid() {
+	for _, s := range all {
+		if s.State == 'Z' && s.PPID == os.Getpid() && s.PID != t.leader {
 			_, _ = syscall.Wait4(s.PID, nil, syscall.WNOHANG, nil)
 		}
 	}
-	for _, s := range all {
-		if s.PGID == t.leader {
-			add(s)
+	var left []Stat
+	for pid := range t.members(all) {
+		if s := all[pid]; s.State != 'Z' && s.State != 'X' {
+			left = append(left, s)
 		}
-	}
-	for _, pid := range t.leaf.PIDs() {
-		if s, ok := all[pid]; ok {
-			add(s)
-		}
-	}
-	for _, s := range t.below(all) {
-		add(s)
 	}
 	return left, nil
 }
 
-// below returns the descendants of this process that came after the action's start and are not children of what was
-// there before.
-func (t *Tree) below(all map[int]Stat) []Stat {
-	var out []Stat
+func (t *Tree) members(all map[int]Stat) map[int]bool {
+	in := make(map[int]bool)
+	for pid, s := range all {
+		if t.leader > 0 && s.PGID == t.leader {
+			in[pid] = true
+		}
+	}
+	for _, pid := range t.leaf.PIDs() {
+		if _, ok := all[pid]; ok {
+			in[pid] = true
+		}
+	}
+	if t.leaf == nil || t.leader == 0 {
+		t.addBelow(all, in)
+	}
+	return in
+}
+
+// addBelow adds the descendants of this process that came after the action's start and are not children of what was there
+// before. A cgroup knows better: an orphan of an earlier daemon looks like one of the action's.
+func (t *Tree) addBelow(all map[int]Stat, in map[int]bool) {
 	foreign := make(map[int]bool)
 	for _, s := range Descendants(all, os.Getpid()) { // parents first
 		if t.before[s.Ident()] || foreign[s.PPID] {
 			foreign[s.PID] = true
-			continue
+		} else {
+			in[s.PID] = true
 		}
-		out = append(out, s)
 	}
-	return out
 }
 
 // Kill ends every process of the tree with SIGKILL and returns when none is left, or with the context's error and those
@@ -93,7 +101,9 @@ func (t *Tree) Kill(ctx context.Context) ([]Stat, error) {
 	pause := time.Millisecond
 	for {
 		_ = t.leaf.Kill()
-		t.Signal(syscall.SIGKILL)
+		if t.leader > 0 {
+			_ = syscall.Kill(-t.leader, syscall.SIGKILL)
+		}
 		left, err := t.Left()
 		if err != nil || len(left) == 0 {
 			return nil, err

@@ -26,11 +26,11 @@ type Log struct {
 	half int64
 
 	// mu guards what follows.
-	mu      sync.Mutex
-	file    *os.File
-	size    int64
-	tail    *ring // nil until the first half is full
-	failed  error
+	mu     sync.Mutex
+	file   *os.File
+	size   int64
+	tail   *ring // nil until the first half is full
+	failed error
 }
 
 // Create makes the file, or empties it. limit is the cap in bytes; 0 means DefaultCap.

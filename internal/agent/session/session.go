@@ -1,0 +1,256 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spillway/spillway/internal/agent/process"
+	"github.com/spillway/spillway/internal/agent/spool"
+	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/openjd"
+)
+
+// Session is one session on this host. Run and Close are called by one goroutine.
+type Session struct {
+	spec     Spec
+	template *openjd.JobTemplate
+	step     *openjd.StepTemplate
+	mapper   *openjd.PathMapper
+	symbols  *openjd.Symbols // what every script of the session sees
+	workDir  string
+	starter  *process.Starter
+	slot     *process.Slot
+	redactor *sharedRedactor
+	ownLog   *spool.Log // of what belongs to no attempt: leaving environments, daemons
+	groups   func([]process.Ident)
+
+	entered []*entered
+	ready   bool // all environments have been entered
+	over    error
+
+	pipes  []*os.File // of daemons that environments left running
+	drains sync.WaitGroup
+	mu     sync.Mutex // guards alive
+	alive  []process.Ident
+}
+
+// Open prepares a session: its working directory, its path mapping file. It starts no process. groups is called with
+// the process groups that are alive whenever they change, before an action's first output is read; it may be nil. A
+// template that does not parse and parameters that do not fit are fault.Invalid.
+func Open(spec Spec, groups func([]process.Ident)) (_ *Session, err error) {
+	s := &Session{spec: spec, workDir: filepath.Join(spec.Dir, "work"), redactor: new(sharedRedactor), groups: groups}
+	if s.groups == nil {
+		s.groups = func([]process.Ident) {}
+	}
+	if err := s.parse(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.workDir, 0o700); err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "make the session's working directory")
+	}
+	rules, err := json.Marshal(s.mapper)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "encode the path mapping rules")
+	}
+	rulesFile := filepath.Join(s.workDir, "path_mapping_rules.json")
+	if err := os.WriteFile(rulesFile, rules, 0o600); err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "write the path mapping rules")
+	}
+	s.symbols.SetSession(s.workDir, rulesFile, s.mapper)
+	if s.ownLog, err = spool.Create(filepath.Join(spec.Dir, "session.log"), 1<<20); err != nil {
+		return nil, err
+	}
+	if spec.Cgroup != "" {
+		if s.slot, err = process.OpenSlot(spec.Cgroup); err != nil {
+			s.slot = nil // the process groups remain
+		}
+	}
+	if s.slot == nil {
+		s.slot = new(process.Slot)
+	}
+	s.starter = process.NewStarter()
+	return s, nil
+}
+
+func (s *Session) parse() error {
+	template, err := openjd.ParseJobTemplate(s.spec.Template, s.spec.JobName)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "job template")
+	}
+	i, ok := template.Step(s.spec.Step)
+	if !ok {
+		return fault.New(fault.Invalid, "the job has no step %q", s.spec.Step)
+	}
+	s.template, s.step = template, &template.Steps[i]
+	parameters, err := template.BindParameters(s.spec.Parameters, openjd.BaseDirs{})
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "job parameters")
+	}
+	if s.mapper, err = openjd.NewPathMapper(s.spec.Rules, openjd.Posix); err != nil {
+		return fault.Wrap(fault.Invalid, err, "path mapping")
+	}
+	s.symbols = parameters.Symbols(s.mapper)
+	return nil
+}
+
+// Over returns why the session takes no more tasks, or nil.
+func (s *Session) Over() error { return s.over }
+
+// Run enters the environments if that has not been done yet, runs one task and returns how it ended. Everything it
+// prints goes to the log in the task's directory. It ends when the task's processes have, also when ctx ends first; the
+// cause of ctx may be a *Cancel.
+func (s *Session) Run(ctx context.Context, task Task, watch Observer) Result {
+	result := Result{Attempt: task.Attempt, ExitCode: -1}
+	log, err := spool.Create(filepath.Join(task.Dir, "log"), s.spec.LogCap)
+	if err != nil {
+		return s.refuse(result, Agent, err)
+	}
+	grew := func() { watch.LogGrew(log.Size()) }
+	result = s.run(ctx, task, watch, log, grew, result)
+	if err := log.Close(); err != nil && result.Cause == Success {
+		result.Cause, result.Message = Agent, err.Error()
+	}
+	result.LogSize = log.Size()
+	watch.LogGrew(result.LogSize)
+	return result
+}
+
+func (s *Session) refuse(r Result, cause Cause, err error) Result {
+	r.Cause, r.Message = cause, err.Error()
+	if s.over == nil {
+		s.over = err
+	}
+	return r
+}
+
+func (s *Session) run(ctx context.Context, task Task, watch Observer, log io.Writer, grew func(), r Result) Result {
+	step, err := s.stepOf(task)
+	if err != nil {
+		return s.refuse(r, Agent, err)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return s.refuse(r, canceled(err).Cause, err)
+	}
+	if !s.ready {
+		if cause, err := s.enterAll(ctx, watch, log, grew); err != nil {
+			return s.refuse(r, cause, err)
+		}
+		s.ready = true
+	}
+	symbols, err := s.taskSymbols(step, task)
+	if err != nil {
+		return s.refuse(r, TaskError, err)
+	}
+	files := filepath.Join(s.workDir, "task-files")
+	locate(step.Script.Files, files, symbols.SetTaskFile)
+	if err := writeFiles(step.Script.Files, files, symbols); err != nil {
+		return s.refuse(r, Agent, err)
+	}
+	run, err := step.Script.Actions.OnRun.Resolve(openjd.OnRun, symbols)
+	if err != nil {
+		return s.refuse(r, TaskError, err)
+	}
+	o := s.perform(ctx, action{run: run, role: openjd.OnRun, leaf: s.slot.Task, log: log, grew: grew, watch: watch, started: watch.Started})
+	r.ExitCode, r.RunTime, r.CPU, r.MaxRSS, r.Saved = o.exit, o.elapsed, o.cpu, o.rss, o.out.saved
+	if o.err == nil {
+		r.Cause = Success
+		return r
+	}
+	return s.refuse(r, o.cause, o.explain("the command"))
+}
+
+// explain prefers what the action itself said about its failure.
+func (o outcome) explain(what string) error {
+	switch {
+	case o.cause == TaskError && o.out.fail != "":
+		return fmt.Errorf("%s", o.out.fail)
+	case o.cause == TaskError, o.cause == Timeout:
+		return fmt.Errorf("%s %w", what, o.err)
+	}
+	return o.err
+}
+
+// stepOf returns the step of a task. A task of another step fits if both have no environments of their own, or equal
+// ones (How Jobs Are Run, Sessions).
+func (s *Session) stepOf(task Task) (*openjd.StepTemplate, error) {
+	if s.over != nil {
+		return nil, fault.Wrap(fault.Conflict, s.over, "the session has ended")
+	}
+	i, ok := s.template.Step(task.Step)
+	if !ok {
+		return nil, fault.New(fault.Invalid, "the job has no step %q", task.Step)
+	}
+	step := &s.template.Steps[i]
+	if !reflect.DeepEqual(step.Environments, s.step.Environments) {
+		return nil, fault.New(fault.Invalid, "step %q has other environments than the session, which was opened for step %q", task.Step, s.spec.Step)
+	}
+	return step, nil
+}
+
+func (s *Session) taskSymbols(step *openjd.StepTemplate, task Task) (*openjd.Symbols, error) {
+	symbols := s.symbols.Clone()
+	values := make(openjd.TaskValues)
+	if step.Space != nil {
+		for _, p := range step.Space.Parameters {
+			text, ok := task.Parameters[p.Name]
+			if !ok {
+				return nil, fault.New(fault.Invalid, "the task has no value for its parameter %s", p.Name)
+			}
+			values[p.Name] = openjd.Value{Type: p.Type, Text: text}
+		}
+	}
+	values.AddTo(symbols, s.mapper)
+	return symbols, nil
+}
+
+// Close leaves the environments in reverse order, ends every process of the session and removes the working directory.
+// The error is that of the first environment that could not be left properly; everything is torn down nevertheless.
+func (s *Session) Close(ctx context.Context) error {
+	if s.over == nil {
+		s.over = fault.New(fault.Conflict, "the session is closed")
+	}
+	err := s.leaveAll(ctx)
+	s.endDaemons()
+	s.starter.Close()
+	_ = s.ownLog.Close()
+	if removeErr := os.RemoveAll(s.workDir); err == nil && removeErr != nil {
+		err = fault.Wrap(fault.Internal, removeErr, "remove the session's working directory")
+	}
+	return err
+}
+
+func (s *Session) writeCancelInfo(end time.Time) error {
+	data, err := json.Marshal(map[string]string{"NotifyEnd": end.UTC().Format("2006-01-02T15:04:05Z")})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.workDir, "cancel_info.json"), data, 0o600)
+}
+
+// track notes a process group for whoever must kill it if this process dies.
+func (s *Session) track(pid int) {
+	if p, err := process.Read(pid); err == nil {
+		s.changeAlive(func(list []process.Ident) []process.Ident { return append(list, p.Ident()) })
+	}
+}
+
+func (s *Session) untrack(pid int) {
+	s.changeAlive(func(list []process.Ident) []process.Ident {
+		return slices.DeleteFunc(list, func(id process.Ident) bool { return id.PID == pid })
+	})
+}
+
+func (s *Session) changeAlive(change func([]process.Ident) []process.Ident) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alive = change(s.alive)
+	s.groups(slices.Clone(s.alive))
+}
