@@ -24,8 +24,13 @@ import (
 type cli struct {
 	Globals
 
-	Version VersionCmd `cmd:"" help:"Print the version."`
-	Wan     WanCmd     `cmd:"" help:"Emulate a wide-area link on this machine."`
+	Job        JobCmd        `cmd:"" help:"Submit jobs and look after them."`
+	Node       NodeCmd       `cmd:"" help:"Look after nodes."`
+	Pool       PoolCmd       `cmd:"" help:"Look after elastic pools."`
+	Completion CompletionCmd `cmd:"" help:"Print a script that completes commands in your shell."`
+	Openjd     OpenjdCmd     `cmd:"" name:"openjd" help:"Work on Open Job Description templates without a server."`
+	Version    VersionCmd    `cmd:"" help:"Print the version."`
+	Wan        WanCmd        `cmd:"" help:"Emulate a wide-area link on this machine."`
 }
 
 func main() {

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spillway/spillway/api/restv1"
+	"github.com/spillway/spillway/internal/client"
+	"github.com/spillway/spillway/internal/textview"
+)
+
+// PoolCmd holds the commands for elastic pools.
+type PoolCmd struct {
+	List PoolListCmd `cmd:"" help:"List elastic pools and what is wanted of them."`
+}
+
+// PoolListCmd lists pools.
+type PoolListCmd struct{}
+
+// Run lists pools.
+func (c *PoolListCmd) Run(ctx context.Context, g *Globals) error {
+	return show(g, func(r *client.Client) ([]restv1.Pool, error) { return r.Pools(ctx) },
+		func(pools []restv1.Pool) error { return textview.Pools(g.Out, pools, time.Now()) })
+}
