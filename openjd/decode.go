@@ -37,7 +37,7 @@ func parseDocument[T any](src []byte, name string, read func(*decoder, cursor) *
 func (d *decoder) jobTemplate(root cursor) *JobTemplate {
 	o, ok := root.object("specificationVersion", "$schema", "extensions", "name", "description",
 		"parameterDefinitions", "jobEnvironments", "steps")
-	if !ok || !d.version(o, jobVersion, environmentVersion, "environment template") {
+	if !ok || !d.version(o, JobTemplateVersion, EnvironmentTemplateVersion, "environment template") {
 		return nil
 	}
 	if c, ok := o.get("$schema"); ok {
@@ -66,7 +66,7 @@ func (d *decoder) jobTemplate(root cursor) *JobTemplate {
 
 func (d *decoder) environmentTemplate(root cursor) *EnvironmentTemplate {
 	o, ok := root.object("specificationVersion", "$schema", "extensions", "parameterDefinitions", "environment")
-	if !ok || !d.version(o, environmentVersion, jobVersion, "job template") {
+	if !ok || !d.version(o, EnvironmentTemplateVersion, JobTemplateVersion, "job template") {
 		return nil
 	}
 	t := &EnvironmentTemplate{Extensions: d.extensions(o)}

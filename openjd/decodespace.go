@@ -86,6 +86,10 @@ func (d *decoder) taskValue(c cursor, t ParameterType, s scope) (f FormatString,
 	if number {
 		f = plainText(c.n.text)
 	} else {
+		if t == Int && c.n.kind == floatNode {
+			c.wrongKind("an integer")
+			return f, false
+		}
 		f = c.format(s)
 		if c.n.kind != stringNode || !f.IsLiteral() {
 			return f, false

@@ -2,9 +2,10 @@ package openjd
 
 import "encoding/json"
 
+// The values of specificationVersion that this package reads.
 const (
-	jobVersion         = "jobtemplate-2023-09"
-	environmentVersion = "environment-2023-09"
+	JobTemplateVersion         = "jobtemplate-2023-09"
+	EnvironmentTemplateVersion = "environment-2023-09"
 )
 
 // JobTemplate is a valid job template (§1.1). Its JSON is the normal form of the template: it parses back to an equal
@@ -30,7 +31,7 @@ func (t JobTemplate) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Version string `json:"specificationVersion"`
 		plain
-	}{jobVersion, plain(t)})
+	}{JobTemplateVersion, plain(t)})
 }
 
 // UnmarshalJSON parses strictly, like ParseJobTemplate.
@@ -60,7 +61,7 @@ func (t EnvironmentTemplate) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Version string `json:"specificationVersion"`
 		plain
-	}{environmentVersion, plain(t)})
+	}{EnvironmentTemplateVersion, plain(t)})
 }
 
 // UnmarshalJSON parses strictly, like ParseEnvironmentTemplate.
@@ -80,4 +81,20 @@ func (t *JobTemplate) Step(name string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// SpecificationVersion returns a document's specificationVersion, by which templates are told apart, or "" if it has
+// none that can be read.
+func SpecificationVersion(src []byte) string {
+	s := &source{text: string(src)}
+	root := s.load()
+	if root == nil {
+		return ""
+	}
+	for _, p := range root.pairs {
+		if p.key.text == "specificationVersion" {
+			return p.value.text
+		}
+	}
+	return ""
 }
