@@ -28,6 +28,7 @@ type cli struct {
 	Node       NodeCmd       `cmd:"" help:"Look after nodes."`
 	Pool       PoolCmd       `cmd:"" help:"Look after elastic pools."`
 	Completion CompletionCmd `cmd:"" help:"Print a script that completes commands in your shell."`
+	Mount      MountCmd      `cmd:"" help:"Mount an export of a filer through FUSE."`
 	Openjd     OpenjdCmd     `cmd:"" name:"openjd" help:"Work on Open Job Description templates without a server."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
 	Wan        WanCmd        `cmd:"" help:"Emulate a wide-area link on this machine."`

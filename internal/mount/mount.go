@@ -1,0 +1,171 @@
+package mount
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/nfs"
+)
+
+// Mounted is a mounted file system.
+type Mounted struct {
+	dir    string
+	fsys   *fileSystem
+	server *fuse.Server
+	done   chan struct{} // closed when the file system is no longer mounted
+}
+
+// Mount mounts the export. It returns when the mount point can be used. A mount point left by a process that was killed is
+// detached first. Errors: Invalid for a bad config, Unavailable without FUSE or when the server does not answer within the
+// context, NotFound and Denied as MOUNT says.
+func Mount(ctx context.Context, c Config) (*Mounted, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFUSE(); err != nil {
+		return nil, err
+	}
+	if err := preparePoint(c.Dir); err != nil {
+		return nil, err
+	}
+	client, err := nfs.Dial(ctx, c.Server, nfs.Options{Connections: c.Connections, Timeout: c.Soft, Log: c.Log})
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "connect to the filer at "+c.Server)
+	}
+	m, err := mountOver(ctx, c, client)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, error) {
+	fsys := newFileSystem(c, client)
+	root, err := fsys.mountRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var never time.Duration
+	server, err := fusefs.Mount(c.Dir, root, &fusefs.Options{
+		EntryTimeout:    &c.EntryTimeout,
+		AttrTimeout:     &c.AttrTimeout,
+		NegativeTimeout: &never,
+		RootStableAttr:  &fusefs.StableAttr{Ino: root.attr.FileID},
+		MountOptions: fuse.MountOptions{
+			FsName:               c.Server + ":" + c.Path,
+			Name:                 "spillway",
+			AllowOther:           os.Getuid() == 0,
+			Options:              []string{"default_permissions"},
+			MaxWrite:             1 << 20,
+			MaxReadAhead:         c.ReadAhead,
+			MaxBackground:        64,
+			DirectMount:          os.Getuid() == 0,
+			DisableXAttrs:        true,
+			DisableReadDirPlus:   true, // go-fuse would LOOKUP each name; Lookup answers from the listing instead
+			IgnoreSecurityLabels: true,
+		},
+	})
+	if err != nil {
+		fsys.cancel()
+		return nil, fault.WithHint(fault.New(fault.Unavailable, "mount %s: %w", c.Dir, err), "install the package fuse3, and check that /dev/fuse may be used")
+	}
+	m := &Mounted{dir: c.Dir, fsys: fsys, server: server, done: make(chan struct{})}
+	go func() {
+		server.Wait()
+		fsys.cancel()
+		client.Close()
+		close(m.done)
+	}()
+	return m, nil
+}
+
+// Done is closed when the file system is no longer mounted, by Unmount or by anybody else.
+func (m *Mounted) Done() <-chan struct{} { return m.done }
+
+// Refresh drops every name and attribute that the kernel holds: what is looked up afterwards is asked of the server.
+func (m *Mounted) Refresh() { m.fsys.refresh() }
+
+// Unmount takes the file system out of the tree and waits until it is gone. If something uses it still, it is detached at
+// once and goes when the last user does.
+func (m *Mounted) Unmount() error {
+	var err error
+	if err = m.server.Unmount(); err != nil {
+		err = Detach(m.dir)
+	}
+	if err == nil {
+		<-m.done
+	}
+	return err
+}
+
+// fileSystem is what all nodes of a mount share.
+type fileSystem struct {
+	c      Config
+	client *nfs.Client
+	creds  credentials
+	ctx    context.Context // of work that outlives the request that began it: writing back
+	cancel context.CancelFunc
+
+	mu    sync.Mutex     // guards nodes
+	nodes map[*node]bool // known to the kernel
+}
+
+func newFileSystem(c Config, client *nfs.Client) *fileSystem {
+	f := &fileSystem{c: c, client: client, nodes: map[*node]bool{}}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	return f
+}
+
+// mountRoot asks MOUNT for the export's root.
+func (f *fileSystem) mountRoot(ctx context.Context) (*node, error) {
+	mnt, err := f.client.Mnt(ctx, nil, f.c.Path)
+	if err != nil {
+		return nil, mountError(err, f.c)
+	}
+	got, err := f.client.Getattr(ctx, nil, nfs.GetattrArgs{Object: mnt.Root})
+	if err != nil {
+		return nil, mountError(err, f.c)
+	}
+	return f.newNode(mnt.Root, got.Attr), nil
+}
+
+func mountError(err error, c Config) error {
+	status, ok := nfs.StatusOf(err)
+	switch {
+	case !ok:
+		return fault.Wrap(fault.Unavailable, err, "the filer at "+c.Server)
+	case status == nfs.ErrNoEnt, status == nfs.ErrNotDir, status == nfs.ErrStale:
+		return fault.WithHint(fault.New(fault.NotFound, "the filer at %s has no export at that path", c.Server), "see what it exports: showmount -e, or spillway filer status")
+	case status == nfs.ErrAcces, status == nfs.ErrPerm:
+		return fault.New(fault.Denied, "the filer at %s does not let this machine mount that path", c.Server)
+	}
+	return fault.Wrap(fault.Unavailable, err, "the filer at "+c.Server)
+}
+
+// preparePoint makes the mount point and clears one that a killed mount left behind.
+func preparePoint(dir string) error {
+	_, err := os.Stat(dir)
+	if isDead(err) {
+		if err := Detach(dir); err != nil {
+			return err
+		}
+		_, err = os.Stat(dir)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "mount point")
+	}
+	return nil
+}
