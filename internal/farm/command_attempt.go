@@ -11,7 +11,8 @@ const (
 	PhaseEnded                     // see End
 )
 
-// AttemptUpdate is a node's word on an attempt. Progress is not part of the farm.
+// AttemptUpdate is a node's word on an attempt. Progress is not part of the farm. It returns a *Welcome, not nil if the node
+// has to drop the attempt because the farm has moved on from it.
 type AttemptUpdate struct {
 	Node    NodeID
 	Attempt AttemptID

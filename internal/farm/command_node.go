@@ -1,7 +1,7 @@
 package farm
 
-// NodeHello tells that a node's agent has connected, and what lives on the node. It returns a *Welcome. An elastic node that the
-// farm gives up, and one of a pool that the farm did not create, is a Conflict.
+// NodeHello tells that a node's agent has connected, and what lives on the node. It returns a *Welcome. An elastic node
+// that the farm has given up, and one of a pool that the farm did not create, is a Conflict.
 //
 // An attempt that the farm has as running there and that is not listed is lost. The agent vouches for the mount sessions
 // it lists; those it does not list any more are fenced before a lost attempt's unit runs again.
@@ -46,7 +46,7 @@ type NodeGone struct {
 }
 
 // MountReported tells that a node's mount of a location is ready (with the filer's session) or, with Gone, not there any
-// more.
+// more. It returns a *Welcome, not nil if that mount session is fenced or to be fenced.
 type MountReported struct {
 	Node  NodeID
 	Mount MountSession

@@ -8,7 +8,9 @@ type Config struct {
 	Epoch uint64
 	// Lease is the silence after which a node is held for lost.
 	Lease time.Duration
-	// NewID makes an identifier that sorts after all before it and begins with the prefix: "j", "a", "s", "d".
+	// StartTimeout is how long a created node may take to join before it is deleted.
+	StartTimeout time.Duration
+	// NewID makes an identifier that sorts after all before it and begins with the prefix: "j", "a", "s", "d". It must be set.
 	NewID func(prefix string) string
 	// Paths gives what a unit will write by rule, and what it reads that no other unit does. It is pure. An error fails
 	// the unit for good.
@@ -44,6 +46,9 @@ type PoolShape struct {
 func (c Config) withDefaults() Config {
 	if c.Lease == 0 {
 		c.Lease = 15 * time.Second
+	}
+	if c.StartTimeout == 0 {
+		c.StartTimeout = 10 * time.Minute
 	}
 	if c.BackOff == 0 {
 		c.BackOff = 2 * time.Second

@@ -6,100 +6,155 @@
 // is unknown, it throws the farm away and loads another one: there is no undo.
 package farm
 
-import "time"
+import (
+	"container/heap"
+	"time"
+
+	"github.com/spillway/spillway/internal/fault"
+)
 
 // Farm is all state. It is not safe for concurrent use. Values it returns share nothing that it changes later.
-type Farm struct{}
+type Farm struct {
+	cfg Config
+	seq uint64 // of the last event
 
-// New returns an empty farm.
-func New(cfg Config) *Farm { return nil }
+	jobs      map[JobID]*job
+	jobList   []*job // in the order of submission
+	queue     []*job // those with something left to do, in the order in which they are served
+	keys      map[string]JobID
+	attempts  map[AttemptID]*attempt
+	sessions  map[SessionID]*session
+	nodes     map[NodeID]*node
+	nodeList  []*node // those not deleted, by name
+	pools     map[PoolID]*Pool
+	shapes    map[PoolID]PoolShape
+	primings  map[primingKey]*Priming
+	decisions []Decision // oldest first, a ring
+	backOffs  backOffs
 
-// Load returns the farm that the records describe. Every node gets a whole lease from now to say hello.
-func Load(cfg Config, now time.Time, r *Records) (*Farm, error) { return nil, nil }
+	// What is owed, kept so that asking costs what is owed.
+	warming     set[AttemptID]
+	landing     set[AttemptID]
+	deadMounts  set[NodeID] // nodes with mounts to be fenced
+	creating    set[NodeID]
+	deleting    set[NodeID] // nodes whose machine is to be deleted
+	openPriming map[primingKey]struct{}
+	orders      set[NodeID] // nodes whose orders changed
 
-// Apply validates and carries out a command; see each command for its result. An error leaves everything as it was.
-func (f *Farm) Apply(now time.Time, c Command) (any, error) { return nil, nil }
-
-// Seen notes a sign of life of a node. It changes no record.
-func (f *Farm) Seen(now time.Time, n NodeID) {}
-
-// Tick finds nodes beyond their lease and ends back-offs. It reports whether anything changed.
-func (f *Farm) Tick(now time.Time) bool { return false }
-
-// NextTick returns when Tick will have something to do if nothing else happens; zero: never.
-func (f *Farm) NextTick() time.Time { return time.Time{} }
-
-// Schedule assigns pending units to nodes, at most budget of them, and returns how many.
-func (f *Farm) Schedule(now time.Time, budget int) int { return 0 }
-
-// Changes returns what changed since its last call.
-func (f *Farm) Changes() Batch { return Batch{} }
-
-// OwedNodes returns the nodes whose orders may have changed since its last call, ordered. After Load: all.
-func (f *Farm) OwedNodes() []NodeID { return nil }
-
-// Owed returns what a node must be told now.
-func (f *Farm) Owed(n NodeID) NodeOrders { return NodeOrders{} }
-
-// OwedFlushes returns the flushes that landing attempts wait for, at most limit, oldest first.
-func (f *Farm) OwedFlushes(limit int) []OwedFlush { return nil }
-
-// OwedFences returns the mount sessions to be fenced.
-func (f *Farm) OwedFences() []OwedFence { return nil }
-
-// OwedPrimings returns the primings that are not over.
-func (f *Farm) OwedPrimings() []OwedPriming { return nil }
-
-// OwedWarmings returns the attempts whose own inputs are to be primed.
-func (f *Farm) OwedWarmings() []OwedWarming { return nil }
-
-// OwedCreates returns the nodes the provider is to be asked for; those that wait for a priming are left out.
-func (f *Farm) OwedCreates() []OwedCreate { return nil }
-
-// OwedDeletes returns the nodes whose machine the provider is to delete.
-func (f *Farm) OwedDeletes() []Node { return nil }
-
-// Job returns a job with its counts.
-func (f *Farm) Job(id JobID) (JobView, bool) { return JobView{}, false }
-
-// Jobs returns all jobs, newest first.
-func (f *Farm) Jobs() []JobView { return nil }
-
-// Spec returns what is needed to run a job's tasks: the job without its counts. It shares the immutable parts.
-func (f *Farm) Spec(id JobID) (Job, bool) { return Job{}, false }
-
-// Units returns the units of a step, from unit `from` on and at most limit, about which something is known: every other
-// unit is pending. next is where to go on, or -1.
-func (f *Farm) Units(job JobID, step int, from int64, limit int) (units []UnitView, next int64, err error) {
-	return nil, -1, nil
+	changes changes
+	defect  error // an impossible transition was asked for
 }
 
-// Attempts returns a job's attempts, oldest first.
-func (f *Farm) Attempts(job JobID) []Attempt { return nil }
+func empty(cfg Config) *Farm {
+	f := &Farm{
+		cfg: cfg.withDefaults(), jobs: map[JobID]*job{}, keys: map[string]JobID{}, attempts: map[AttemptID]*attempt{},
+		sessions: map[SessionID]*session{}, nodes: map[NodeID]*node{}, pools: map[PoolID]*Pool{},
+		shapes: map[PoolID]PoolShape{}, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
+		landing: set[AttemptID]{}, deadMounts: set[NodeID]{}, creating: set[NodeID]{}, deleting: set[NodeID]{},
+		openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
+	}
+	for _, p := range cfg.Pools {
+		f.shapes[p.ID] = p
+	}
+	return f
+}
 
-// Attempt returns an attempt.
-func (f *Farm) Attempt(id AttemptID) (Attempt, bool) { return Attempt{}, false }
+// New returns an empty farm.
+func New(cfg Config) *Farm {
+	f := empty(cfg)
+	f.configurePools()
+	return f
+}
 
-// Node returns a node with what it is doing.
-func (f *Farm) Node(id NodeID) (NodeView, bool) { return NodeView{}, false }
+// Apply validates and carries out a command; see each command for its result. An error leaves everything as it was, except
+// one of Kind Internal: that is a defect, and the owner has to discard the farm as after a failed commit.
+func (f *Farm) Apply(now time.Time, c Command) (any, error) {
+	result, err := c.apply(f, instant(now))
+	if f.defect != nil {
+		return nil, f.defect
+	}
+	return result, err
+}
 
-// Nodes returns all nodes that are not deleted, ordered by name.
-func (f *Farm) Nodes() []NodeView { return nil }
+// instant is a time as it comes back from the store: without monotonic reading, in UTC.
+func instant(t time.Time) time.Time { return t.Round(0).UTC() }
 
-// Pools returns the pools, ordered by name.
-func (f *Farm) Pools() []Pool { return nil }
+// Seen notes a sign of life of a node. It changes no record.
+func (f *Farm) Seen(now time.Time, id NodeID) {
+	if n := f.nodes[id]; n != nil {
+		n.seen = instant(now)
+	}
+}
 
-// Primings returns all primings of unfinished jobs.
-func (f *Farm) Primings() []Priming { return nil }
+// Tick finds nodes beyond their lease and ends back-offs. It reports whether anything changed.
+func (f *Farm) Tick(now time.Time) bool {
+	now = instant(now)
+	changed := false
+	for _, n := range f.nodeList {
+		if limit := f.patience(n); limit > 0 && now.Sub(n.seen) > limit {
+			f.giveUp(now, n)
+			changed = true
+		}
+	}
+	for len(f.backOffs) > 0 && !f.backOffs[0].until.After(now) {
+		b := heap.Pop(&f.backOffs).(backOff)
+		if until, ok := b.step.rec.BackOff[b.unit]; ok && until.Equal(b.until) {
+			delete(b.step.rec.BackOff, b.unit)
+			b.step.taken.Remove(b.unit)
+			f.touchStep(b.step)
+			changed = true
+		}
+	}
+	return changed
+}
 
-// Decisions returns the last decisions of the burst planner, newest first.
-func (f *Farm) Decisions() []Decision { return nil }
+// NextTick returns when Tick will have something to do if nothing else happens; zero: never.
+func (f *Farm) NextTick() time.Time {
+	var next time.Time
+	earlier := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	if len(f.backOffs) > 0 {
+		earlier(f.backOffs[0].until)
+	}
+	for _, n := range f.nodeList {
+		if limit := f.patience(n); limit > 0 {
+			earlier(n.seen.Add(limit + 1))
+		}
+	}
+	return next
+}
 
-// Why explains where a job stands and what it waits for.
-func (f *Farm) Why(now time.Time, id JobID) (Why, error) { return Why{}, nil }
+// patience is how long the node may be silent in its state; 0: for ever.
+func (f *Farm) patience(n *node) time.Duration {
+	switch n.rec.State {
+	case NodeOnline, NodeDraining:
+		return f.cfg.Lease
+	case NodeStarting:
+		return f.cfg.StartTimeout
+	}
+	return 0
+}
 
-// Demand returns the work that is left, by job, in the order in which it is served.
-func (f *Farm) Demand(now time.Time) []Demand { return nil }
+// fail notes a defect: an impossible transition.
+func (f *Farm) fail(format string, args ...any) {
+	if f.defect == nil {
+		f.defect = fault.New(fault.Internal, format, args...)
+	}
+}
 
-// Check verifies the farm's invariants; it is for tests, and costs a whole scan.
-func (f *Farm) Check() error { return nil }
+func (f *Farm) job(id JobID) (*job, error) {
+	if j := f.jobs[id]; j != nil {
+		return j, nil
+	}
+	return nil, fault.New(fault.NotFound, "no job %q", id)
+}
+
+func (f *Farm) node(id NodeID) (*node, error) {
+	if n := f.nodes[id]; n != nil {
+		return n, nil
+	}
+	return nil, fault.New(fault.NotFound, "no node %q", id)
+}

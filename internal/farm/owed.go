@@ -1,5 +1,10 @@
 package farm
 
+import (
+	"maps"
+	"slices"
+)
+
 // NodeOrders is what one node must be told. It follows from records alone and is repeated after every reconnect; the node
 // treats each order as idempotent by its id.
 type NodeOrders struct {
@@ -52,4 +57,164 @@ type OwedWarming struct {
 type OwedCreate struct {
 	Node Node
 	Pool Pool
+}
+
+// OwedNodes returns the nodes whose orders may have changed since its last call, ordered. After Load: all.
+func (f *Farm) OwedNodes() []NodeID {
+	ids := f.orders.ordered()
+	clear(f.orders)
+	return ids
+}
+
+// Owed returns what a node must be told now.
+func (f *Farm) Owed(id NodeID) NodeOrders {
+	o := NodeOrders{Node: id, Epoch: f.cfg.Epoch}
+	n := f.nodes[id]
+	if n == nil {
+		return o
+	}
+	for _, a := range n.live {
+		switch a.rec.State {
+		case AttemptOrdered:
+			o.Run = append(o.Run, cloneAttempt(&a.rec))
+		case AttemptCanceling:
+			o.Cancel = append(o.Cancel, cloneAttempt(&a.rec))
+		}
+	}
+	for _, s := range n.sessions {
+		if s.rec.Ending && s.attempt == nil {
+			o.EndSessions = append(o.EndSessions, s.rec)
+		}
+	}
+	if n.rec.State == NodeDraining {
+		o.Drain, o.Stop, o.Reason = true, n.rec.Stop, n.rec.Reason
+	}
+	return o
+}
+
+// OwedFlushes returns the flushes that landing attempts wait for, of at most limit attempts, oldest first.
+func (f *Farm) OwedFlushes(limit int) []OwedFlush {
+	var owed []OwedFlush
+	for i, id := range f.landing.ordered() {
+		if i == limit {
+			break
+		}
+		a := f.attempts[id]
+		byFiler := map[FilerID][]StoragePath{}
+		for _, p := range f.unlanded(a) {
+			filer := f.filerOf(a.rec.Site, p.Location)
+			byFiler[filer] = append(byFiler[filer], p)
+		}
+		for _, filer := range slices.Sorted(maps.Keys(byFiler)) {
+			owed = append(owed, OwedFlush{
+				Attempt: id, Job: a.rec.Unit.Job, Node: a.rec.Node, Site: a.rec.Site, Filer: filer, Paths: byFiler[filer],
+			})
+		}
+	}
+	return owed
+}
+
+// OwedFences returns the mount sessions to be fenced.
+func (f *Farm) OwedFences() []OwedFence {
+	var owed []OwedFence
+	for _, id := range f.deadMounts.ordered() {
+		n := f.nodes[id]
+		for _, m := range n.rec.Mounts {
+			if !m.Dead || m.Fenced || m.Filer == "" {
+				continue
+			}
+			o := OwedFence{Node: id, Mount: m, Epoch: f.cfg.Epoch, Reason: "node " + string(id) + " is " + n.rec.State.String() + ": " + n.rec.Reason}
+			for _, a := range n.fencing {
+				for _, p := range a.rec.Expected {
+					if p.Location == m.Location {
+						o.Discard = append(o.Discard, p)
+					}
+				}
+			}
+			owed = append(owed, o)
+		}
+	}
+	return owed
+}
+
+// OwedPrimings returns the primings that are not over.
+func (f *Farm) OwedPrimings() []OwedPriming {
+	var owed []OwedPriming
+	for _, k := range slices.SortedFunc(maps.Keys(f.openPriming), comparePrimings) {
+		o := OwedPriming{Priming: *f.primings[k]}
+		behind := f.locations(k.filer)
+		for _, p := range f.jobs[k.job].rec.Assets {
+			if slices.Contains(behind, p.Location) {
+				o.Paths = append(o.Paths, p)
+			}
+		}
+		owed = append(owed, o)
+	}
+	return owed
+}
+
+// locations returns the storage locations that some site reaches through a filer.
+func (f *Farm) locations(filer FilerID) []Location {
+	var out []Location
+	for _, site := range f.cfg.Sites {
+		for l, by := range site.Storage {
+			if by == filer && !slices.Contains(out, l) {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// OwedWarmings returns the attempts whose own inputs are to be primed, oldest first.
+func (f *Farm) OwedWarmings() []OwedWarming {
+	var owed []OwedWarming
+	for _, id := range f.warming.ordered() {
+		a := f.attempts[id]
+		owed = append(owed, OwedWarming{
+			Attempt: id, Job: a.rec.Unit.Job, Site: a.rec.Site, Inputs: a.rec.Inputs,
+			Filers: maps.Clone(f.cfg.Sites[a.rec.Site].Storage),
+		})
+	}
+	return owed
+}
+
+// OwedCreates returns the nodes the provider is to be asked for. Those whose site is still being primed are left out: warm
+// before wake.
+func (f *Farm) OwedCreates() []OwedCreate {
+	var owed []OwedCreate
+	for _, id := range f.creating.ordered() {
+		n := f.nodes[id]
+		p := f.pools[n.rec.Pool]
+		if p == nil || f.coldSite(n.rec.Site) {
+			continue
+		}
+		owed = append(owed, OwedCreate{Node: cloneNode(&n.rec), Pool: *p})
+	}
+	return owed
+}
+
+// coldSite reports whether a filer of the site is being primed.
+func (f *Farm) coldSite(id SiteID) bool {
+	site := f.cfg.Sites[id]
+	if !site.Prime {
+		return false
+	}
+	for k := range f.openPriming {
+		for _, filer := range site.Storage {
+			if k.filer == filer {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// OwedDeletes returns the nodes whose machine the provider is to delete, by name.
+func (f *Farm) OwedDeletes() []Node {
+	var owed []Node
+	for _, id := range f.deleting.ordered() {
+		owed = append(owed, cloneNode(&f.nodes[id].rec))
+	}
+	return owed
 }

@@ -52,6 +52,8 @@ type Step struct {
 	Canceled  UnitSet             `json:"canceled,omitzero"`
 	// Failures counts the failed attempts of units that have any.
 	Failures map[int64]int `json:"failures,omitempty"`
+	// BackOff holds the pending units that wait after a failure, and until when.
+	BackOff map[int64]time.Time `json:"backOff,omitempty"`
 }
 
 // Requirements say which nodes can run a step's tasks (OpenJD §3.3). Zero asks for nothing.
@@ -183,6 +185,10 @@ type Node struct {
 	Failures map[JobID]int `json:"failures,omitempty"`
 	// Returned: its agent is connected again although the fence of its last life is not through.
 	Returned bool `json:"returned,omitempty"`
+	// Killed: somebody who knows has confirmed that the machine is gone.
+	Killed bool `json:"killed,omitempty"`
+	// Stop: a draining node is to end when it is empty.
+	Stop bool `json:"stop,omitempty"`
 }
 
 // Capacity is what a node offers.

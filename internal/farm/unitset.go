@@ -55,24 +55,26 @@ func (s *UnitSet) AddRange(first, last int64) {
 }
 
 // Remove takes u out.
-func (s *UnitSet) Remove(u int64) {
-	i := s.search(u)
-	if i == len(s.runs) || s.runs[i].first > u {
-		return
+func (s *UnitSet) Remove(u int64) { s.RemoveRange(u, u) }
+
+// RemoveRange takes all units from first to last out, both included.
+func (s *UnitSet) RemoveRange(first, last int64) {
+	i := s.search(first)
+	var left []run // what stays of the runs that are cut
+	j := i
+	for ; j < len(s.runs) && s.runs[j].first <= last; j++ {
+		r := s.runs[j]
+		s.n -= r.last - r.first + 1
+		if r.first < first {
+			left = append(left, run{r.first, first - 1})
+			s.n += first - r.first
+		}
+		if r.last > last {
+			left = append(left, run{last + 1, r.last})
+			s.n += r.last - last
+		}
 	}
-	r := s.runs[i]
-	s.n--
-	switch {
-	case r.first == r.last:
-		s.runs = slices.Delete(s.runs, i, i+1)
-	case r.first == u:
-		s.runs[i].first++
-	case r.last == u:
-		s.runs[i].last--
-	default:
-		s.runs[i].last = u - 1
-		s.runs = slices.Insert(s.runs, i+1, run{u + 1, r.last})
-	}
+	s.runs = slices.Replace(s.runs, i, j, left...)
 }
 
 // AddSet puts all units of other in.

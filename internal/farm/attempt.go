@@ -1,0 +1,169 @@
+package farm
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// addAttempt puts an attempt, new or loaded, into all indexes.
+func (f *Farm) addAttempt(a *attempt) {
+	f.attempts[a.rec.ID] = a
+	s, j := a.step, a.step.job
+	j.attempts = append(j.attempts, a)
+	s.last[a.rec.Unit.Unit] = a
+	f.place(a)
+}
+
+// place enters an attempt into the indexes that follow its state.
+func (f *Farm) place(a *attempt) {
+	state, s, n := a.rec.State, a.step, a.node
+	s.count(state, +1)
+	if !state.Over() {
+		s.job.live++
+	}
+	if state.OnNode() {
+		n.live = append(n.live, a)
+		n.recount()
+		if ses := f.sessions[a.rec.Session]; ses != nil {
+			ses.attempt = a
+		}
+		f.orders.add(n.rec.ID)
+	}
+	if state == AttemptFencing {
+		n.fencing = append(n.fencing, a)
+	}
+	f.warming.put(a.rec.ID, state == AttemptWarming)
+	f.landing.put(a.rec.ID, state == AttemptLanding)
+}
+
+// displace is the inverse of place.
+func (f *Farm) displace(a *attempt) {
+	state, s, n := a.rec.State, a.step, a.node
+	s.count(state, -1)
+	if !state.Over() {
+		s.job.live--
+	}
+	if state.OnNode() {
+		n.live = drop(n.live, a)
+		n.recount()
+		if ses := f.sessions[a.rec.Session]; ses != nil && ses.attempt == a {
+			ses.attempt = nil
+		}
+		f.orders.add(n.rec.ID)
+	}
+	if state == AttemptFencing {
+		n.fencing = drop(n.fencing, a)
+	}
+}
+
+// move takes an attempt that is not over to another state that is not the end of it.
+func (f *Farm) move(now time.Time, a *attempt, to AttemptState, reason string) {
+	from := a.rec.State
+	if !slices.Contains(attemptMoves[from], to) {
+		f.fail("attempt %s cannot go from %s to %s", a.rec.ID, from, to)
+		return
+	}
+	f.displace(a)
+	a.rec.State, a.rec.Reason = to, reason
+	f.place(a)
+	f.touchAttempt(a)
+	f.emitAttempt(now, a, from)
+	if was, is := unitStateOf(from), unitStateOf(to); was != is && !to.Over() {
+		f.emitUnit(now, a.step, a.rec.Unit.Unit, was, is, reason)
+	}
+	if from.OnNode() && !to.OnNode() {
+		f.vacated(now, a)
+	}
+}
+
+// finish takes an attempt to one of its final states and decides what becomes of its unit.
+func (f *Farm) finish(now time.Time, a *attempt, to AttemptState, cause Cause, reason string) {
+	s, unit, was := a.step, a.rec.Unit.Unit, unitStateOf(a.rec.State)
+	a.rec.Cause = cause
+	if a.rec.Ended.IsZero() {
+		a.rec.Ended = now
+	}
+	f.move(now, a, to, reason)
+	s.rec.Active.Remove(unit)
+	is := UnitPending
+	switch {
+	case to == AttemptSucceeded:
+		is = UnitSucceeded
+		s.rec.Succeeded.Add(unit)
+		s.learn(a)
+	case s.job.rec.State == JobCanceled:
+		is = UnitCanceled
+		s.rec.Canceled.Add(unit)
+	case to == AttemptFailed:
+		is, reason = f.failed(now, a, cause, reason)
+	default:
+		s.taken.Remove(unit)
+	}
+	f.touchStep(s)
+	f.emitUnit(now, s, unit, was, is, reason)
+	f.review(now, s.job)
+}
+
+// failed counts a failure of a unit and of its node: the unit waits and is tried again, or has failed for good.
+func (f *Farm) failed(now time.Time, a *attempt, cause Cause, reason string) (UnitState, string) {
+	s, unit := a.step, a.rec.Unit.Unit
+	if s.rec.Failures == nil {
+		s.rec.Failures = map[int64]int{}
+	}
+	s.rec.Failures[unit]++
+	n := s.rec.Failures[unit]
+	f.blame(now, a.node, s.job, cause, reason)
+	if n > s.job.rec.MaxRetries {
+		s.rec.Failed.Add(unit)
+		if n == 1 {
+			return UnitFailed, reason
+		}
+		return UnitFailed, fmt.Sprintf("failed %d times, last: %s", n, reason)
+	}
+	wait := f.cfg.MaxBackOff
+	if n < 20 {
+		wait = min(wait, f.cfg.BackOff<<(n-1))
+	}
+	f.holdBack(s, unit, now.Add(wait))
+	return UnitPending, fmt.Sprintf("tried again in %s (%d of %d retries): %s", wait, n, s.job.rec.MaxRetries, reason)
+}
+
+// learn adds a successful attempt's run time to the step's estimates.
+func (s *step) learn(a *attempt) {
+	if a.rec.RunTime <= 0 {
+		return
+	}
+	s.rec.Estimate.add(a.rec.RunTime.Seconds())
+	if s.rec.BySite == nil {
+		s.rec.BySite = map[SiteID]Estimate{}
+	}
+	e := s.rec.BySite[a.rec.Site]
+	e.add(a.rec.RunTime.Seconds())
+	s.rec.BySite[a.rec.Site] = e
+}
+
+// add takes in one measurement (Welford's method).
+func (e *Estimate) add(x float64) {
+	e.Count++
+	d := x - e.Mean
+	e.Mean += d / float64(e.Count)
+	e.M2 += d * (x - e.Mean)
+}
+
+func (f *Farm) emitAttempt(now time.Time, a *attempt, from AttemptState) {
+	f.emit(Event{
+		At: now, Kind: "attempt", Job: a.rec.Unit.Job, Step: a.rec.Unit.Step, Unit: a.rec.Unit.Unit, Attempt: a.rec.ID,
+		Node: a.rec.Node, From: from.String(), To: a.rec.State.String(), Reason: a.rec.Reason,
+	})
+}
+
+func (f *Farm) emitUnit(now time.Time, s *step, unit int64, from, to UnitState, reason string) {
+	e := Event{
+		At: now, Kind: "unit", Job: s.job.rec.ID, Step: s.index, Unit: unit, From: from.String(), To: to.String(), Reason: reason,
+	}
+	if a := s.last[unit]; a != nil {
+		e.Attempt, e.Node = a.rec.ID, a.rec.Node
+	}
+	f.emit(e)
+}

@@ -1,0 +1,131 @@
+package farm
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// set is a set of keys that is read in order.
+type set[K cmp.Ordered] map[K]struct{}
+
+func (s set[K]) add(k K)      { s[k] = struct{}{} }
+func (s set[K]) drop(k K)     { delete(s, k) }
+func (s set[K]) has(k K) bool { _, ok := s[k]; return ok }
+func (s set[K]) ordered() []K { return slices.Sorted(maps.Keys(s)) }
+func (s set[K]) put(k K, in bool) {
+	if in {
+		s.add(k)
+	} else {
+		s.drop(k)
+	}
+}
+
+// changes notes which records differ from what was last drained.
+type changes struct {
+	specs        set[JobID]
+	jobs         set[JobID]
+	steps        map[StepRef]struct{}
+	attempts     set[AttemptID]
+	sessions     set[SessionID]
+	ended        set[SessionID]
+	nodes        set[NodeID]
+	pools        set[PoolID]
+	primings     map[primingKey]struct{}
+	decisions    []Decision
+	oldDecisions []string
+	events       []Event
+}
+
+func newChanges() changes {
+	return changes{
+		specs: set[JobID]{}, jobs: set[JobID]{}, steps: map[StepRef]struct{}{}, attempts: set[AttemptID]{},
+		sessions: set[SessionID]{}, ended: set[SessionID]{}, nodes: set[NodeID]{}, pools: set[PoolID]{},
+		primings: map[primingKey]struct{}{},
+	}
+}
+
+func (f *Farm) touchJob(j *job)         { f.changes.jobs.add(j.rec.ID) }
+func (f *Farm) touchStep(s *step)       { f.changes.steps[s.ref()] = struct{}{} }
+func (f *Farm) touchAttempt(a *attempt) { f.changes.attempts.add(a.rec.ID) }
+func (f *Farm) touchSession(s *session) { f.changes.sessions.add(s.rec.ID) }
+func (f *Farm) touchNode(n *node)       { f.changes.nodes.add(n.rec.ID) }
+func (f *Farm) touchPool(p *Pool)       { f.changes.pools.add(p.ID) }
+func (f *Farm) touchPriming(p *Priming) {
+	f.changes.primings[primingKey{p.Job, p.Filer}] = struct{}{}
+}
+
+// emit appends an event with the next sequence number.
+func (f *Farm) emit(e Event) {
+	f.seq++
+	e.Seq = f.seq
+	f.changes.events = append(f.changes.events, e)
+}
+
+// Changes returns what changed since its last call.
+func (f *Farm) Changes() Batch {
+	c := &f.changes
+	var b Batch
+	for _, id := range c.specs.ordered() {
+		b.Specs = append(b.Specs, SpecRecord{id, f.jobs[id].rec.JobSpec})
+	}
+	for _, id := range c.jobs.ordered() {
+		rec := f.jobs[id].rec
+		rec.JobSpec = JobSpec{}
+		b.Jobs = append(b.Jobs, rec)
+	}
+	for _, ref := range slices.SortedFunc(maps.Keys(c.steps), compareSteps) {
+		b.Steps = append(b.Steps, StepRecord{ref, cloneStep(&f.jobs[ref.Job].steps[ref.Step].rec)})
+	}
+	for _, id := range c.attempts.ordered() {
+		b.Attempts = append(b.Attempts, cloneAttempt(&f.attempts[id].rec))
+	}
+	for _, id := range c.sessions.ordered() {
+		if s := f.sessions[id]; s != nil {
+			b.Sessions = append(b.Sessions, s.rec)
+		}
+	}
+	for _, id := range c.nodes.ordered() {
+		b.Nodes = append(b.Nodes, cloneNode(&f.nodes[id].rec))
+	}
+	for _, id := range c.pools.ordered() {
+		b.Pools = append(b.Pools, *f.pools[id])
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(c.primings), comparePrimings) {
+		b.Primings = append(b.Primings, *f.primings[k])
+	}
+	b.EndedSessions, b.Decisions, b.OldDecisions, b.Events = c.ended.ordered(), c.decisions, c.oldDecisions, c.events
+	b.LastSeq = f.seq
+	f.changes = newChanges()
+	return b
+}
+
+func compareSteps(a, b StepRef) int {
+	return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(a.Step, b.Step))
+}
+
+func comparePrimings(a, b primingKey) int {
+	return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.filer, b.filer))
+}
+
+// What is written once (names, needs, expected paths) is shared between copies.
+
+func cloneStep(s *Step) Step {
+	c := *s
+	c.Active, c.Succeeded, c.Failed, c.Canceled = s.Active.Clone(), s.Succeeded.Clone(), s.Failed.Clone(), s.Canceled.Clone()
+	c.Failures, c.BackOff, c.BySite = maps.Clone(s.Failures), maps.Clone(s.BackOff), maps.Clone(s.BySite)
+	return c
+}
+
+func cloneAttempt(a *Attempt) Attempt {
+	c := *a
+	c.Outputs, c.Removed = slices.Clone(a.Outputs), slices.Clone(a.Removed)
+	return c
+}
+
+func cloneNode(n *Node) Node {
+	c := *n
+	c.Mounts = slices.Clone(n.Mounts)
+	c.Blocked, c.Failures = maps.Clone(n.Blocked), maps.Clone(n.Failures)
+	return c
+}

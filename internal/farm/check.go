@@ -1,0 +1,166 @@
+package farm
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Check verifies the farm's invariants; it is for tests, and costs a whole scan.
+func (f *Farm) Check() error {
+	if f.defect != nil {
+		return f.defect
+	}
+	for _, j := range f.jobList {
+		for _, s := range j.steps {
+			if err := s.check(); err != nil {
+				return fmt.Errorf("job %s, step %s: %w", j.rec.ID, s.rec.Name, err)
+			}
+		}
+		if err := f.checkJob(j); err != nil {
+			return fmt.Errorf("job %s: %w", j.rec.ID, err)
+		}
+	}
+	for _, n := range f.nodeList {
+		if err := n.check(); err != nil {
+			return fmt.Errorf("node %s: %w", n.rec.ID, err)
+		}
+	}
+	return f.checkIndexes()
+}
+
+// check recounts a step: its sets are disjoint and within its units, exactly the active units have one attempt that is not
+// over, and the counters are what a count gives.
+func (s *step) check() error {
+	sets := []*UnitSet{&s.rec.Active, &s.rec.Succeeded, &s.rec.Failed, &s.rec.Canceled}
+	var union UnitSet
+	var sum int64
+	for _, set := range sets {
+		union.AddSet(set)
+		sum += set.Len()
+	}
+	if union.Len() != sum {
+		return fmt.Errorf("a unit is in two sets")
+	}
+	for u := range s.rec.BackOff {
+		if union.Contains(u) {
+			return fmt.Errorf("unit %d is held back, and not pending", u)
+		}
+		union.Add(u)
+	}
+	if !slices.Equal(union.runs, s.taken.runs) || union.n != s.taken.n {
+		return fmt.Errorf("taken is %v and should be %v", s.taken.runs, union.runs)
+	}
+	if last, ok := NextMissing(s.rec.Units, maxUnit, &union); !ok || last != s.rec.Units {
+		return fmt.Errorf("a unit beyond the last of %d is in a set", s.rec.Units)
+	}
+	live, recount := map[int64]int{}, &step{}
+	for _, a := range s.job.attempts {
+		if a.step != s {
+			continue
+		}
+		recount.count(a.rec.State, +1)
+		if !a.rec.State.Over() {
+			live[a.rec.Unit.Unit]++
+			if s.last[a.rec.Unit.Unit] != a {
+				return fmt.Errorf("unit %d: attempt %s lives and is not its last", a.rec.Unit.Unit, a.rec.ID)
+			}
+		}
+	}
+	if recount.assigned != s.assigned || recount.running != s.running || recount.landing != s.landing || recount.fencing != s.fencing {
+		return fmt.Errorf("counters are %+v, a count gives %+v", s.counts(), recount.counts())
+	}
+	for u, n := range live {
+		if n != 1 || !s.rec.Active.Contains(u) {
+			return fmt.Errorf("unit %d has %d live attempts, active: %v", u, n, s.rec.Active.Contains(u))
+		}
+	}
+	if int64(len(live)) != s.rec.Active.Len() {
+		return fmt.Errorf("%d units are active, %d have a live attempt", s.rec.Active.Len(), len(live))
+	}
+	return nil
+}
+
+func (f *Farm) checkJob(j *job) error {
+	live := 0
+	for _, a := range j.attempts {
+		if !a.rec.State.Over() {
+			live++
+		}
+	}
+	if live != j.live {
+		return fmt.Errorf("%d live attempts are counted, there are %d", j.live, live)
+	}
+	complete := true
+	for _, s := range j.steps {
+		complete = complete && s.complete()
+		if j.rec.State == JobCanceled && s.pending() > 0 {
+			return fmt.Errorf("it is canceled with pending tasks in %s", s.rec.Name)
+		}
+	}
+	if complete != (j.rec.State == JobSucceeded) && j.rec.State != JobCanceled {
+		return fmt.Errorf("complete: %v, state: %s", complete, j.rec.State)
+	}
+	if slices.Contains(f.queue, j) == j.rec.State.Over() {
+		return fmt.Errorf("state %s, and served: %v", j.rec.State, !j.rec.State.Over())
+	}
+	return nil
+}
+
+func (n *node) check() error {
+	used := n.used
+	n.recount()
+	if used.VCPUs != n.used.VCPUs || used.MemoryMiB != n.used.MemoryMiB {
+		return fmt.Errorf("uses %+v, a count gives %+v", used, n.used)
+	}
+	const dust = 1e-6
+	c := &n.rec.Capacity
+	if used.VCPUs > c.VCPUs+dust || used.MemoryMiB > c.MemoryMiB || used.GPUs > c.GPUs || used.ScratchGiB > c.ScratchGiB {
+		return fmt.Errorf("uses %+v of %+v", used, *c)
+	}
+	busy := map[SessionID]bool{}
+	for _, a := range n.live {
+		if busy[a.rec.Session] {
+			return fmt.Errorf("two attempts in session %s", a.rec.Session)
+		}
+		busy[a.rec.Session] = true
+	}
+	if n.rec.State != NodeOnline && n.rec.State != NodeDraining && len(n.live) > 0 {
+		return fmt.Errorf("is %s with %d attempts on it", n.rec.State, len(n.live))
+	}
+	if len(n.fencing) > 0 && !n.unfenced() && n.rec.State != NodeLost {
+		return fmt.Errorf("%d attempts wait for a fence that nobody owes", len(n.fencing))
+	}
+	return nil
+}
+
+// checkIndexes compares what is kept to answer quickly with a scan.
+func (f *Farm) checkIndexes() error {
+	for id, a := range f.attempts {
+		if f.warming.has(id) != (a.rec.State == AttemptWarming) || f.landing.has(id) != (a.rec.State == AttemptLanding) {
+			return fmt.Errorf("attempt %s is %s and indexed as something else", id, a.rec.State)
+		}
+		onNode, inFence := slices.Contains(a.node.live, a), slices.Contains(a.node.fencing, a)
+		if onNode != a.rec.State.OnNode() || inFence != (a.rec.State == AttemptFencing) {
+			return fmt.Errorf("attempt %s is %s; on its node: %v, in its fence: %v", id, a.rec.State, onNode, inFence)
+		}
+	}
+	for id, s := range f.sessions {
+		if s.attempt != nil && (s.attempt.rec.Session != id || !s.attempt.rec.State.OnNode()) {
+			return fmt.Errorf("session %s is held by attempt %s, which is %s", id, s.attempt.rec.ID, s.attempt.rec.State)
+		}
+		if s.node.rec.State == NodeDeleted || s.node.rec.State == NodeDeleting {
+			return fmt.Errorf("session %s is on node %s, which is %s", id, s.rec.Node, s.node.rec.State)
+		}
+	}
+	for k, p := range f.primings {
+		if _, open := f.openPriming[k]; open == p.State.Over() {
+			return fmt.Errorf("priming %v is %s, and open: %v", k, p.State, open)
+		}
+	}
+	for id, n := range f.nodes {
+		if f.creating.has(id) != (n.rec.State == NodeCreating) {
+			return fmt.Errorf("node %s is %s, and to be created: %v", id, n.rec.State, f.creating.has(id))
+		}
+	}
+	return nil
+}

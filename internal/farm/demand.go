@@ -1,0 +1,82 @@
+package farm
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Demand is one job's work that is left, for the burst planner.
+type Demand struct {
+	Job       JobID
+	Priority  int
+	Submitted time.Time
+	Deadline  time.Time
+	Paused    bool
+	Steps     []StepDemand
+}
+
+// StepDemand is what is left of a step.
+type StepDemand struct {
+	Step      int
+	Name      string
+	Units     int64
+	DependsOn []int
+	Needs     Requirements
+	Runnable  int64 // pending, dependencies met, not in back-off
+	Waiting   int64 // pending, but in back-off or behind a dependency
+	Active    []ActiveUnit
+	// Expected seconds a unit as the submitter says; 0: unknown.
+	Expected float64
+	Estimate Estimate // measured, all sites together
+	BySite   map[SiteID]Estimate
+}
+
+// ActiveUnit is a unit that is being worked on.
+type ActiveUnit struct {
+	Unit    int64
+	Node    NodeID
+	Site    SiteID
+	Started time.Time // of its action; zero: not started
+	State   AttemptState
+}
+
+// Demand returns the work that is left, by job, in the order in which it is served.
+func (f *Farm) Demand(time.Time) []Demand {
+	var out []Demand
+	for _, j := range f.queue {
+		d := Demand{
+			Job: j.rec.ID, Priority: j.rec.Priority, Submitted: j.rec.Submitted, Deadline: j.rec.Deadline,
+			Paused: j.rec.State == JobPaused,
+		}
+		for _, s := range j.steps {
+			d.Steps = append(d.Steps, s.demand())
+		}
+		active := map[int][]ActiveUnit{}
+		for _, a := range j.attempts {
+			if !a.rec.State.Over() {
+				i := a.rec.Unit.Step
+				active[i] = append(active[i], ActiveUnit{a.rec.Unit.Unit, a.rec.Node, a.rec.Site, a.rec.Started, a.rec.State})
+			}
+		}
+		for i := range d.Steps {
+			d.Steps[i].Active = active[i]
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func (s *step) demand() StepDemand {
+	d := StepDemand{
+		Step: s.index, Name: s.rec.Name, Units: s.rec.Units, DependsOn: slices.Clone(s.rec.DependsOn), Needs: s.rec.Needs,
+		Expected: s.rec.Expected, Estimate: s.rec.Estimate, BySite: maps.Clone(s.rec.BySite),
+	}
+	if s.ready() {
+		d.Runnable = s.free()
+	}
+	if !s.doomed() {
+		d.Waiting = s.pending() - d.Runnable
+	}
+	return d
+}

@@ -1,0 +1,174 @@
+package farm
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+)
+
+// The farm in memory: each record with what belongs to it at hand. All of it can be derived from the records.
+
+type job struct {
+	rec      Job // without Steps
+	steps    []*step
+	attempts []*attempt // oldest first
+	live     int        // attempts that are not over
+}
+
+type step struct {
+	job   *job
+	index int
+	rec   Step
+	// taken holds the units that cannot be assigned now: those in the record's sets, and those in back-off.
+	taken    UnitSet
+	last     map[int64]*attempt // each tried unit's newest attempt
+	sessions []*session
+	assigned int64 // units whose attempt occupies a node
+	running  int64
+	landing  int64
+	fencing  int64
+	shape    string // equal for steps that fit on the same nodes
+}
+
+type attempt struct {
+	rec  Attempt
+	step *step
+	node *node
+}
+
+type node struct {
+	rec      Node
+	seen     time.Time  // last sign of life; not recorded
+	live     []*attempt // those that occupy it, oldest first
+	fencing  []*attempt // dead, waiting for the fence, oldest first
+	sessions []*session // oldest first
+	used     Capacity   // by live
+}
+
+type session struct {
+	rec     Session
+	node    *node
+	step    *step
+	attempt *attempt // the one that occupies the node; nil: idle
+}
+
+type primingKey struct {
+	job   JobID
+	filer FilerID
+}
+
+func (s *step) ref() StepRef { return StepRef{s.job.rec.ID, s.index} }
+
+// done is the number of units that nobody has to work on any more, or is working on now.
+func (s *step) pending() int64 {
+	return s.rec.Units - s.rec.Active.Len() - s.rec.Succeeded.Len() - s.rec.Failed.Len() - s.rec.Canceled.Len()
+}
+
+func (s *step) complete() bool { return s.rec.Succeeded.Len() == s.rec.Units }
+
+// free is the number of units that could be assigned now if the step is ready.
+func (s *step) free() int64 { return s.rec.Units - s.taken.Len() }
+
+// ready reports whether all steps that s depends on have succeeded wholly.
+func (s *step) ready() bool {
+	for _, d := range s.rec.DependsOn {
+		if !s.job.steps[d].complete() {
+			return false
+		}
+	}
+	return true
+}
+
+// doomed reports whether a step before s has failed or canceled units, so that s can never become ready by itself.
+func (s *step) doomed() bool {
+	for _, d := range s.rec.DependsOn {
+		dep := s.job.steps[d]
+		if dep.rec.Failed.Len() > 0 || dep.rec.Canceled.Len() > 0 || dep.doomed() {
+			return true
+		}
+	}
+	return false
+}
+
+// retake rebuilds taken from the record.
+func (s *step) retake() {
+	s.taken.Clear()
+	for _, set := range []*UnitSet{&s.rec.Active, &s.rec.Succeeded, &s.rec.Failed, &s.rec.Canceled} {
+		s.taken.AddSet(set)
+	}
+	for u := range s.rec.BackOff {
+		s.taken.Add(u)
+	}
+}
+
+func (s *step) counts() Counts {
+	return Counts{
+		Pending: s.pending(), Assigned: s.assigned, Running: s.running, Landing: s.landing, Fencing: s.fencing,
+		Succeeded: s.rec.Succeeded.Len(), Failed: s.rec.Failed.Len(), Canceled: s.rec.Canceled.Len(),
+	}
+}
+
+// count adds n to the counters of units whose attempt is in the state.
+func (s *step) count(state AttemptState, n int64) {
+	switch unitStateOf(state) {
+	case UnitAssigned:
+		s.assigned += n
+		if state != AttemptWarming && state != AttemptOrdered {
+			s.running += n
+		}
+	case UnitLanding:
+		s.landing += n
+	case UnitFencing:
+		s.fencing += n
+	}
+}
+
+// unitStateOf returns the state of a unit whose newest attempt is in the state, or UnitPending if the attempt is over.
+func unitStateOf(s AttemptState) UnitState {
+	switch {
+	case s.OnNode():
+		return UnitAssigned
+	case s == AttemptLanding:
+		return UnitLanding
+	case s == AttemptFencing:
+		return UnitFencing
+	}
+	return UnitPending
+}
+
+func drop[T comparable](list []T, x T) []T {
+	if i := slices.Index(list, x); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// backOffs is a heap of the ends of back-offs. Entries may be stale: a step's BackOff decides.
+type backOffs []backOff
+
+type backOff struct {
+	until time.Time
+	step  *step
+	unit  int64
+}
+
+func (b backOffs) Len() int { return len(b) }
+func (b backOffs) Less(i, j int) bool {
+	if c := b[i].until.Compare(b[j].until); c != 0 {
+		return c < 0
+	}
+	x, y := b[i].step.ref(), b[j].step.ref()
+	if x != y {
+		return x.Job < y.Job || x.Job == y.Job && x.Step < y.Step
+	}
+	return b[i].unit < b[j].unit
+}
+func (b backOffs) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
+func (b *backOffs) Push(x any)   { *b = append(*b, x.(backOff)) }
+func (b *backOffs) Pop() any {
+	last := (*b)[len(*b)-1]
+	*b = (*b)[:len(*b)-1]
+	return last
+}
+
+var _ heap.Interface = (*backOffs)(nil)

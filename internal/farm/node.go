@@ -1,0 +1,223 @@
+package farm
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spillway/spillway/internal/fault"
+)
+
+// addNode puts a node, new or loaded, into the lists.
+func (f *Farm) addNode(n *node) {
+	f.nodes[n.rec.ID] = n
+	if n.rec.State == NodeDeleted {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(f.nodeList, n.rec.ID, func(n *node, id NodeID) int { return cmp.Compare(n.rec.ID, id) })
+	f.nodeList = slices.Insert(f.nodeList, i, n)
+}
+
+// reindex brings what is owed to or about a node up to date with its record.
+func (f *Farm) reindex(n *node) {
+	id, state := n.rec.ID, n.rec.State
+	f.creating.put(id, state == NodeCreating)
+	f.deleting.put(id, !n.rec.Killed && (state == NodeDeleting || state == NodeLost && n.rec.Pool != ""))
+	f.deadMounts.put(id, slices.ContainsFunc(n.rec.Mounts, func(m MountSession) bool {
+		return m.Dead && !m.Fenced && m.Filer != ""
+	}))
+}
+
+// setNode takes a node to another state.
+func (f *Farm) setNode(now time.Time, n *node, to NodeState, reason string) {
+	from := n.rec.State
+	if !slices.Contains(nodeMoves[from], to) {
+		f.fail("node %s cannot go from %s to %s", n.rec.ID, from, to)
+		return
+	}
+	n.rec.State, n.rec.Reason, n.rec.LastSeen = to, reason, n.seen
+	switch to {
+	case NodeLost, NodeOffline, NodeDeleted:
+		n.rec.Gone = now
+	case NodeOnline:
+		n.rec.Joined, n.rec.Gone, n.rec.Stop = cmp.Or(n.rec.Joined, now), time.Time{}, false
+	}
+	f.touchNode(n)
+	f.reindex(n)
+	f.orders.add(n.rec.ID)
+	f.emitNode(now, n, from)
+	if to == NodeDeleted {
+		f.nodeList = drop(f.nodeList, n)
+	}
+}
+
+func (f *Farm) emitNode(now time.Time, n *node, from NodeState) {
+	f.emit(Event{
+		At: now, Kind: "node", Node: n.rec.ID, Pool: n.rec.Pool, From: from.String(), To: n.rec.State.String(), Reason: n.rec.Reason,
+	})
+}
+
+// emptied lets a draining node go when nothing runs there and its sessions have ended.
+func (f *Farm) emptied(now time.Time, n *node) {
+	if n.rec.State != NodeDraining || !n.rec.Stop || len(n.live) > 0 || len(n.sessions) > 0 {
+		return
+	}
+	if n.rec.Pool != "" {
+		f.setNode(now, n, NodeDeleting, "drained: "+n.rec.Reason)
+	} else {
+		f.setNode(now, n, NodeOffline, "drained: "+n.rec.Reason)
+	}
+}
+
+// buried ends the record of an elastic node whose machine is known to be gone.
+func (f *Farm) buried(now time.Time, n *node) {
+	if n.rec.State != NodeDeleting || !n.rec.Killed {
+		return
+	}
+	f.setNode(now, n, NodeDeleted, orElse(n.rec.Reason, "deleted"))
+	for i := range n.rec.Mounts { // nothing waits for these, but they shall not stay open
+		n.rec.Mounts[i].Dead = true
+	}
+	f.reindex(n)
+}
+
+// blameLimit is how many failed attempts of a job block a node for it.
+const blameLimit = 3
+
+// blame counts a failed attempt against its node.
+func (f *Farm) blame(now time.Time, n *node, j *job, cause Cause, reason string) {
+	if cause == CauseVerification || n.rec.State == NodeDeleted {
+		return // that is the task's fault more likely than the node's
+	}
+	if n.rec.Failures == nil {
+		n.rec.Failures = map[JobID]int{}
+	}
+	id := j.rec.ID
+	n.rec.Failures[id]++
+	f.touchNode(n)
+	if n.rec.Failures[id] != blameLimit {
+		return
+	}
+	if n.rec.Blocked == nil {
+		n.rec.Blocked = map[JobID]string{}
+	}
+	n.rec.Blocked[id] = fmt.Sprintf("failed %d of its tasks, last: %s", blameLimit, reason)
+	f.emit(Event{At: now, Kind: "node", Node: n.rec.ID, Job: id, Reason: "blocked for the job: " + n.rec.Blocked[id]})
+}
+
+// pardon forgets which nodes failed a job.
+func (f *Farm) pardon(j *job) {
+	for _, n := range f.nodeList {
+		if n.rec.Failures[j.rec.ID] > 0 {
+			delete(n.rec.Failures, j.rec.ID)
+			delete(n.rec.Blocked, j.rec.ID)
+			n.tidy()
+			f.touchNode(n)
+		}
+	}
+}
+
+// tidy makes empty maps nil, as they come back from the store.
+func (n *node) tidy() {
+	if len(n.rec.Failures) == 0 {
+		n.rec.Failures = nil
+	}
+	if len(n.rec.Blocked) == 0 {
+		n.rec.Blocked = nil
+	}
+}
+
+func (c NodeDrain) apply(f *Farm, now time.Time) (any, error) {
+	n, err := f.node(c.Node)
+	if err != nil {
+		return nil, err
+	}
+	switch n.rec.State {
+	case NodeOnline:
+		n.rec.Stop = c.Stop
+		f.drain(now, n, c.Reason)
+	case NodeDraining:
+		if c.Stop && !n.rec.Stop {
+			n.rec.Stop = true
+			f.touchNode(n)
+			f.orders.add(n.rec.ID)
+			f.emptied(now, n)
+		}
+	case NodeCreating, NodeStarting:
+		if n.rec.Pool != "" && c.Stop {
+			f.setNode(now, n, NodeDeleting, c.Reason)
+			return nil, nil
+		}
+		return nil, fault.New(fault.Conflict, "node %s has not joined yet", c.Node)
+	default:
+		return nil, fault.New(fault.Conflict, "node %s is %s", c.Node, n.rec.State)
+	}
+	return nil, nil
+}
+
+// drain gives an online node nothing new. Work that was not ordered yet is taken back.
+func (f *Farm) drain(now time.Time, n *node, reason string) {
+	f.setNode(now, n, NodeDraining, reason)
+	for _, a := range slices.Clone(n.live) {
+		if a.rec.State == AttemptWarming {
+			f.finish(now, a, AttemptLost, CauseNodeLost, "node "+string(n.rec.ID)+" drains")
+		}
+	}
+	f.endIdle(n.sessions)
+	f.emptied(now, n)
+}
+
+func (c NodeResume) apply(f *Farm, now time.Time) (any, error) {
+	n, err := f.node(c.Node)
+	if err != nil {
+		return nil, err
+	}
+	if n.rec.State != NodeDraining {
+		return nil, fault.New(fault.Conflict, "node %s is %s, not draining", c.Node, n.rec.State)
+	}
+	f.setNode(now, n, NodeOnline, orElse(c.Reason, "resumed"))
+	return nil, nil
+}
+
+func (c NodeGone) apply(f *Farm, now time.Time) (any, error) {
+	n, err := f.node(c.Node)
+	if err != nil {
+		return nil, err
+	}
+	switch n.rec.State {
+	case NodeOnline, NodeDraining:
+		f.lose(now, n, c.Reason)
+	case NodeLost:
+	default:
+		return nil, fault.New(fault.Conflict, "node %s is %s: nothing waits for its end", c.Node, n.rec.State)
+	}
+	if n.rec.State == NodeLost { // an operator's word counts for direct mounts, but a provider deletes its machine itself
+		for i := range n.rec.Mounts {
+			if n.rec.Mounts[i].Filer == "" {
+				n.rec.Mounts[i].Fenced = true
+			}
+		}
+		f.touchNode(n)
+		f.fencesThrough(now, n)
+	}
+	return nil, nil
+}
+
+// usable says why a node cannot be given work at all, or "".
+func (f *Farm) usable(n *node) string {
+	if n.rec.State != NodeOnline {
+		return n.rec.State.String()
+	}
+	storage := f.cfg.Sites[n.rec.Site].Storage
+	if len(storage) == 0 {
+		return ""
+	}
+	for _, l := range slices.Sorted(maps.Keys(storage)) {
+		if !slices.ContainsFunc(n.rec.Mounts, func(m MountSession) bool { return m.Location == l && !m.Dead && !m.Fenced }) {
+			return fmt.Sprintf("%s is not mounted", l)
+		}
+	}
+	return ""
+}
