@@ -25,10 +25,13 @@ func follow(ctx context.Context, g *Globals, remote *client.Client, job restv1.J
 			return err
 		}
 	}
-	if job.State != "succeeded" {
-		return fault.WithHint(fault.New(fault.Conflict, "job %s (%s) %s: %s", job.ID, job.Name, job.State, job.Reason), "see: spillway job log %s", job.ID)
+	if job.State == "succeeded" {
+		if g.JSON {
+			return nil
+		}
+		return f.live.Done(job)
 	}
-	return nil
+	return fault.WithHint(fault.New(fault.Conflict, "job %s (%s) %s: %s", job.ID, job.Name, job.State, job.Reason), "see: spillway job log %s", job.ID)
 }
 
 type follower struct {
@@ -43,7 +46,8 @@ func (f *follower) Event(e restv1.Event, job restv1.Job) error {
 	if f.g.JSON {
 		return json.NewEncoder(f.g.Out).Encode(e)
 	}
-	if e.Kind == "unit" || e.Kind == "receipt" || e.Kind == "attempt" && slices.Contains(passing, e.To) {
+	over := e.Kind == "job" && client.Over(restv1.Job{State: e.To}) // told of at the end
+	if over || e.Kind == "unit" || e.Kind == "receipt" || e.Kind == "attempt" && slices.Contains(passing, e.To) {
 		return nil
 	}
 	step, frame := "", e.Unit

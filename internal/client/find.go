@@ -68,7 +68,7 @@ func ambiguous(text string, found []restv1.Job) error {
 
 // nearest returns the job whose id or name is a slip of the keyboard away, or nil.
 func nearest(text string, jobs []restv1.Job) *restv1.Job {
-	best, limit := -1, 1+len(text)/4
+	best, limit := -1, 2+len(text)/4
 	for i, j := range jobs {
 		for _, name := range []string{j.ID, j.Name} {
 			if d := distance(strings.ToLower(text), strings.ToLower(name), limit); d < limit {

@@ -70,6 +70,15 @@ func (l *Live) Job(j restv1.Job, now time.Time) error {
 	return err
 }
 
+// Done writes how a job ended.
+func (l *Live) Done(j restv1.Job) error {
+	took := ""
+	if !j.Ended.IsZero() {
+		took = " after " + span(j.Ended.Sub(j.Submitted))
+	}
+	return l.line(fmt.Sprintf("%s %s%s: %s", j.Name, j.State, took, j.Reason))
+}
+
 // End leaves the bar as it is and goes to a new line.
 func (l *Live) End() {
 	if l.bar {

@@ -69,6 +69,9 @@ func (f *Farm) Change(id, reason string, edit func(*restv1.Job)) {
 	from := j.State
 	edit(&j.Job)
 	j.Reason = reason
+	if j.State != "active" && j.State != "paused" {
+		j.Ended = f.now().UTC()
+	}
 	f.record(restv1.Event{Kind: "job", Job: id, From: from, To: j.State, Reason: reason})
 }
 
