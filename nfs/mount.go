@@ -27,6 +27,8 @@ type MountEntry struct {
 // DumpResult is the answer to DUMP.
 type DumpResult struct {
 	Mounts []MountEntry
+
+	status Status // always OK
 }
 
 // UmntArgs forgets a mount (RFC 1813 §5.2.3).
@@ -43,4 +45,6 @@ type ExportEntry struct {
 // ExportResult is the answer to EXPORT.
 type ExportResult struct {
 	Exports []ExportEntry
+
+	status Status // always OK
 }

@@ -3,6 +3,8 @@ package nfs
 import (
 	"context"
 	"net/netip"
+
+	"github.com/spillway/spillway/nfs/rpc"
 )
 
 // Procedures are a server's NFSv3 procedures. Each gets decoded arguments and fills in a zeroed result, whose Status it
@@ -50,9 +52,9 @@ type Request struct {
 	Client netip.AddrPort // the peer's address; invalid if it is not TCP
 	Auth   *Auth          // never nil; shared by requests and never changed: it may be kept
 
-	buffers requestBuffers
+	call *rpc.Call
 }
 
 // Buffer returns n bytes of unspecified content for a READ's Data. They stay valid until the reply has been sent and
-// are then used again by the server.
-func (r *Request) Buffer(n int) []byte { return r.buffers.get(n) }
+// are then used again by the server. A request lends one such slice: a second one makes the first void.
+func (r *Request) Buffer(n int) []byte { return r.call.Buffer(n) }

@@ -38,15 +38,10 @@ type ReaddirResult struct {
 	EOF      bool // no entries follow
 
 	plus      bool
-	dirBytes  int // of names, cookies and file ids that may still be added
-	bodyBytes int // of the reply that may still be added
+	full      bool // Add has returned false
+	dirBytes  int  // of names, cookies and file ids that may still be added
+	bodyBytes int  // of the reply that may still be added
 }
 
 // ReaddirplusResult is the answer to READDIRPLUS.
 type ReaddirplusResult = ReaddirResult
-
-// Add appends the entry and reports whether it still fitted into what the client asked for. After false the page is
-// full: EOF stays false. If not even the first entry fits, the server answers ErrTooSmall.
-func (r *ReaddirResult) Add(e DirEntry) bool {
-	return false
-}

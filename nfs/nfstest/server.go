@@ -1,0 +1,148 @@
+package nfstest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/spillway/spillway/nfs"
+)
+
+// Procedures returns the file system's procedures.
+func (fs *FS) Procedures() nfs.Procedures {
+	return nfs.Procedures{
+		Getattr: fs.getattr, Setattr: fs.setattr, Lookup: fs.lookup, Access: fs.access, Readlink: fs.readlink,
+		Read: fs.read, Write: fs.write, Create: fs.create, Mkdir: fs.mkdir, Symlink: fs.symlink, Mknod: fs.mknod,
+		Remove: fs.remove, Rmdir: fs.rmdir, Rename: fs.rename, Link: fs.link,
+		Readdir: fs.readdir, Readdirplus: fs.readdirplus, Fsstat: fs.fsstat, Fsinfo: fs.fsinfo, Pathconf: fs.pathconf,
+		Commit: fs.commit,
+	}
+}
+
+// MountProcedures returns a MOUNT that gives out the root for the export's path.
+func (fs *FS) MountProcedures() nfs.MountProcedures {
+	export := fs.Export
+	if export == "" {
+		export = "/"
+	}
+	return nfs.MountProcedures{
+		Mnt: func(_ context.Context, _ *nfs.Request, args *nfs.MntArgs, res *nfs.MntResult) {
+			if args.Path != export {
+				res.Status = nfs.ErrNoEnt
+				return
+			}
+			res.Root = fs.Root()
+		},
+		Export: func(_ context.Context, _ *nfs.Request, res *nfs.ExportResult) {
+			res.Exports = []nfs.ExportEntry{{Dir: export, Groups: []string{"*"}}}
+		},
+	}
+}
+
+func (fs *FS) fsstat(_ context.Context, req *nfs.Request, args *nfs.FsstatArgs, res *nfs.FsstatResult) {
+	if !fs.begin(nfs.ProcFsstat, req, &res.Status) {
+		return
+	}
+	defer fs.mu.Unlock()
+	n, s := fs.find(args.Root)
+	if s != nfs.OK {
+		res.Status = s
+		return
+	}
+	*res = nfs.FsstatResult{
+		Attr: n.opt(), TotalBytes: 1 << 40, FreeBytes: 1 << 39, AvailBytes: 1 << 39,
+		TotalFiles: 1 << 20, FreeFiles: 1<<20 - uint64(len(fs.inodes)), AvailFiles: 1<<20 - uint64(len(fs.inodes)),
+	}
+}
+
+func (fs *FS) fsinfo(_ context.Context, req *nfs.Request, args *nfs.FsinfoArgs, res *nfs.FsinfoResult) {
+	if !fs.begin(nfs.ProcFsinfo, req, &res.Status) {
+		return
+	}
+	defer fs.mu.Unlock()
+	n, s := fs.find(args.Root)
+	if s != nfs.OK {
+		res.Status = s
+		return
+	}
+	*res = nfs.FsinfoResult{
+		Attr: n.opt(), ReadMax: nfs.MaxTransfer, ReadPref: nfs.MaxTransfer, ReadMult: 4096,
+		WriteMax: nfs.MaxTransfer, WritePref: nfs.MaxTransfer, WriteMult: 4096, DirPref: 64 << 10, MaxFileSize: maxFile,
+		TimeDelta:  nfs.Time{Nsec: 1},
+		Properties: nfs.PropLink | nfs.PropSymlink | nfs.PropHomogeneous | nfs.PropCanSetTime,
+	}
+}
+
+func (fs *FS) pathconf(_ context.Context, req *nfs.Request, args *nfs.PathconfArgs, res *nfs.PathconfResult) {
+	if !fs.begin(nfs.ProcPathconf, req, &res.Status) {
+		return
+	}
+	defer fs.mu.Unlock()
+	n, s := fs.find(args.Object)
+	if s != nfs.OK {
+		res.Status = s
+		return
+	}
+	*res = nfs.PathconfResult{Attr: n.opt(), LinkMax: 1 << 15, NameMax: maxName, NoTrunc: true, ChownRestricted: true, CasePreserving: true}
+}
+
+// Server serves an FS on a port of 127.0.0.1 and can be killed and started again there.
+type Server struct {
+	Addr string
+	FS   *FS
+
+	tb    testing.TB
+	srv   *nfs.Server
+	ended chan error
+}
+
+// Start serves the file system until the test ends.
+func Start(tb testing.TB, fs *FS) *Server {
+	tb.Helper()
+	s := &Server{Addr: "127.0.0.1:0", FS: fs, tb: tb}
+	s.Restart()
+	tb.Cleanup(s.Kill)
+	return s
+}
+
+// Restart serves on the same port again, after a Kill.
+func (s *Server) Restart() {
+	s.tb.Helper()
+	l, err := listen(s.Addr)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.Addr = l.Addr().String()
+	srv := &nfs.Server{NFS: s.FS.Procedures(), Mount: s.FS.MountProcedures()}
+	ended := make(chan error, 1)
+	s.srv, s.ended = srv, ended
+	go func() { ended <- srv.Serve(context.Background(), l) }()
+}
+
+// listen takes a port, for which it waits as another process may hold it for a moment.
+func listen(addr string) (net.Listener, error) {
+	var l net.Listener
+	var err error
+	for range 50 {
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return l, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil, err
+}
+
+// Kill closes the port and all connections at once; calls in flight get no answer. A second Kill does nothing.
+func (s *Server) Kill() {
+	s.tb.Helper()
+	if s.srv == nil {
+		return
+	}
+	_ = s.srv.Close()
+	if err := <-s.ended; !errors.Is(err, nfs.ErrServerClosed) {
+		s.tb.Errorf("serve: %v", err)
+	}
+	s.srv = nil
+}

@@ -1,0 +1,303 @@
+package rpc
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spillway/spillway/nfs/xdr"
+)
+
+// conn is a connection of a server: one goroutine reads calls, up to InFlight workers run them, and whichever worker has
+// a reply while nobody writes becomes the writer of all replies that are ready.
+type conn struct {
+	srv    *Server
+	id     uint64
+	nc     net.Conn
+	raw    syscall.RawConn // nil where the connection is no socket
+	peer   netip.AddrPort
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	slots   chan struct{} // a token for each call that was read and not yet answered
+	work    chan *Call
+	workers int // started; only the reader counts
+	running sync.WaitGroup
+	out     outbox
+
+	draining atomic.Bool
+	arming   deadline
+
+	// The last credential, as most calls of a connection carry the same one.
+	credential []byte
+	flavor     Flavor
+	auth       *Auth
+}
+
+// errDraining ends the reader of a connection whose server shuts down.
+var errDraining = errors.New("rpc: shutting down")
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{srv: s, id: s.lastConn.Add(1), nc: nc}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.slots = make(chan struct{}, s.limits.InFlight)
+	c.work = make(chan *Call)
+	c.arming = deadline{conn: c, idle: s.limits.Idle, slow: s.limits.Slow}
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		c.peer = a.AddrPort()
+	}
+	if sc, ok := nc.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			c.raw = raw
+		}
+	}
+	return c
+}
+
+// serve runs the connection to its end and returns why it ended, nil for a peer that left between two requests.
+func (c *conn) serve() error {
+	err := c.read()
+	if !errors.Is(err, errDraining) {
+		c.cancel(err)
+	}
+	close(c.work)
+	c.running.Wait()
+	c.nc.Close()
+	c.cancel(ErrServerClosed)
+	if cause := c.out.failure(); cause != nil {
+		err = cause
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// drain stops the reader; calls in flight finish.
+func (c *conn) drain() {
+	c.draining.Store(true)
+	_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// abort ends the connection at once.
+func (c *conn) abort(cause error) {
+	c.cancel(cause)
+	c.nc.Close()
+}
+
+// read reads calls and hands them to workers until the connection ends.
+func (c *conn) read() error {
+	records := newRecordReader(&c.arming, 64<<10, c.srv.limits.MaxRecord)
+	for {
+		c.arming.between(records)
+		buf, err := records.record(&c.srv.pool)
+		if c.draining.Load() && err != nil {
+			return errDraining
+		}
+		if err != nil {
+			return err
+		}
+		call, err := c.accept(buf)
+		if err != nil {
+			return err
+		}
+		c.dispatch(call)
+	}
+}
+
+// accept makes a call of a record and waits until it may run. A record that is no call is an error.
+func (c *conn) accept(buf *buffer) (*Call, error) {
+	call, _ := c.srv.calls.Get().(*Call)
+	if call == nil {
+		call = &Call{}
+	}
+	call.conn, call.in, call.Conn, call.Peer = c, buf, c.id, c.peer
+	call.Args.Reset(buf.b)
+	var h callHeader
+	h.decode(&call.Args)
+	if err := call.Args.Err(); err != nil {
+		c.free(call)
+		return nil, ErrMalformed
+	}
+	call.XID, call.Program, call.Version, call.Procedure = h.xid, h.program, h.version, h.procedure
+	call.refusal = c.authenticate(call, &h)
+	charge := min(int64(cap(buf.b)), c.srv.limits.Payload)
+	if err := c.srv.payload.Acquire(c.ctx, charge); err != nil {
+		c.free(call)
+		return nil, context.Cause(c.ctx)
+	}
+	call.charged = charge
+	select {
+	case c.slots <- struct{}{}:
+	case <-c.ctx.Done():
+		c.free(call)
+		return nil, context.Cause(c.ctx)
+	}
+	return call, nil
+}
+
+// authenticate sets the call's credential or returns why the call is refused.
+func (c *conn) authenticate(call *Call, h *callHeader) *Error {
+	if h.rpcVersion != rpcVersion {
+		return &Error{Denied: true, Low: rpcVersion, High: rpcVersion}
+	}
+	if c.auth == nil || c.flavor != h.flavor || string(c.credential) != string(h.credential) {
+		auth, stat := parseAuth(h.flavor, h.credential)
+		if stat != AuthOK {
+			return &Error{Denied: true, Auth: stat}
+		}
+		c.auth, c.flavor = auth, h.flavor
+		c.credential = append(c.credential[:0], h.credential...)
+	}
+	call.Auth = c.auth
+	return nil
+}
+
+// dispatch hands the call to an idle worker, or to a new one. There are never more workers than slots.
+func (c *conn) dispatch(call *Call) {
+	select {
+	case c.work <- call:
+		return
+	default:
+	}
+	if c.workers < cap(c.slots) {
+		c.workers++
+		c.running.Add(1)
+		go c.worker(call)
+		return
+	}
+	c.work <- call
+}
+
+func (c *conn) worker(call *Call) {
+	defer c.running.Done()
+	c.run(call)
+	for call := range c.work {
+		c.run(call)
+	}
+}
+
+// run serves a call and sends its reply.
+func (c *conn) run(call *Call) {
+	begin := time.Now()
+	var room [headRoom]byte
+	call.Out = append(call.Out[:0], room[:]...)
+	if call.refusal == nil {
+		p, refusal := c.srv.program(call.Program, call.Version)
+		call.refusal = refusal
+		if refusal == nil {
+			p.Serve(c.ctx, call)
+		}
+	}
+	if call.refusal != nil {
+		call.dropBody()
+		call.Out = appendRefusal(call.Out[:4], call.XID, call.refusal)
+	} else {
+		appendAccepted(call.Out[:4], call.XID, Success)
+	}
+	c.loadFile(call)
+	size := len(call.Out) - 4 + xdr.Padded(call.bodyLen())
+	binary.BigEndian.PutUint32(call.Out, uint32(size)|lastMark)
+	if done := c.srv.hooks.Done; done != nil {
+		done(call, time.Since(begin), len(call.in.b), size)
+	}
+	// The request is not needed for the reply: its memory and its share of the budget return now.
+	c.srv.pool.put(call.in)
+	c.srv.payload.Release(call.charged)
+	call.in, call.charged = nil, 0
+	c.out.send(c, call)
+}
+
+// loadFile turns a small range of a file into bytes, which cost less than sendfile does.
+func (c *conn) loadFile(call *Call) {
+	if call.file == nil || c.raw != nil && call.length >= c.srv.limits.Sendfile {
+		return
+	}
+	f, offset, length, release := call.file, call.offset, call.length, call.release
+	buf := call.Buffer(length)
+	if n, err := f.ReadAt(buf, offset); n < length {
+		if err == nil || err == io.EOF {
+			err = ErrShortFile
+		}
+		c.abort(err)
+	}
+	call.file, call.release, call.payload = nil, nil, buf
+	if release != nil {
+		release()
+	}
+}
+
+// dropBody lets go of a payload that is not sent.
+func (c *Call) dropBody() {
+	release := c.release
+	c.payload, c.file, c.release = nil, nil, nil
+	if release != nil {
+		release()
+	}
+}
+
+// free ends a call: all that it holds returns to where it came from, except its slot.
+func (c *conn) free(call *Call) {
+	call.dropBody()
+	c.srv.pool.put(call.in)
+	c.srv.pool.put(call.lent)
+	if call.charged > 0 {
+		c.srv.payload.Release(call.charged)
+	}
+	call.reset()
+	c.srv.calls.Put(call)
+}
+
+// deadline reads from the connection and bounds how long a peer may be silent: between two requests by idle, within one
+// by slow, counted from its first byte. The deadline is touched only when a read may block.
+type deadline struct {
+	conn  *conn
+	idle  time.Duration
+	slow  time.Duration
+	armed bool
+	since time.Time // when the record began; zero between two records
+}
+
+// between tells that the next byte begins a record, unless some of it has been read ahead.
+func (d *deadline) between(r *recordReader) {
+	d.since = time.Time{}
+	if r.r.Buffered() > 0 {
+		d.since = time.Now()
+	}
+}
+
+// Read reads from the connection.
+func (d *deadline) Read(p []byte) (int, error) {
+	if d.conn.draining.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	switch {
+	case !d.since.IsZero():
+		d.arm(d.since.Add(d.slow))
+	case d.idle > 0:
+		d.arm(time.Now().Add(d.idle))
+	case d.armed:
+		d.arm(time.Time{})
+	}
+	n, err := d.conn.nc.Read(p)
+	if d.since.IsZero() && n > 0 {
+		d.since = time.Now()
+	}
+	return n, err
+}
+
+func (d *deadline) arm(t time.Time) {
+	d.armed = !t.IsZero()
+	_ = d.conn.nc.SetReadDeadline(t)
+	if d.conn.draining.Load() { // the drain's own deadline must win
+		_ = d.conn.nc.SetReadDeadline(time.Unix(1, 0))
+	}
+}

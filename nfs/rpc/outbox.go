@@ -1,0 +1,150 @@
+package rpc
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/spillway/spillway/nfs/xdr"
+)
+
+// outbox holds the replies of a connection that are ready. The first to bring one while nobody writes becomes the writer
+// and sends until the outbox is empty, many replies with one system call.
+type outbox struct {
+	mu      sync.Mutex
+	ready   []*Call // guarded by mu, as are:
+	writing bool
+	err     error // why nothing can be sent any more
+
+	// Owned by the writer:
+	batch []*Call
+	flat  []byte      // small replies, one after the other
+	vec   [3][]byte   // memory of bufs
+	bufs  net.Buffers // what writev takes
+}
+
+const (
+	flatLimit = 64 << 10 // bytes of small replies that go out together
+	smallBody = 16 << 10 // bytes of a payload that is copied rather than pointed at
+)
+
+// send sends a reply, in this goroutine or in that of the writer at work.
+func (o *outbox) send(c *conn, call *Call) {
+	o.mu.Lock()
+	o.ready = append(o.ready, call)
+	if o.writing {
+		o.mu.Unlock()
+		return
+	}
+	o.writing = true
+	o.mu.Unlock()
+	if len(c.slots) > 1 {
+		runtime.Gosched() // others that are about to finish join this batch
+	}
+	o.drain(c)
+}
+
+// drain sends until nothing is ready.
+func (o *outbox) drain(c *conn) {
+	o.mu.Lock()
+	for len(o.ready) > 0 {
+		o.batch, o.ready = o.ready, o.batch[:0]
+		err := o.err
+		o.mu.Unlock()
+		if err == nil {
+			err = o.write(c)
+		}
+		for i, call := range o.batch {
+			o.batch[i] = nil
+			c.free(call)
+			<-c.slots
+		}
+		if err != nil {
+			c.abort(err)
+		}
+		o.mu.Lock()
+		if o.err == nil {
+			o.err = err
+		}
+	}
+	o.writing = false
+	o.mu.Unlock()
+}
+
+// failure returns why replies could not be sent.
+func (o *outbox) failure() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+// write sends the batch.
+func (o *outbox) write(c *conn) error {
+	o.flat = o.flat[:0]
+	for _, call := range o.batch {
+		n := call.bodyLen()
+		if call.file == nil && n <= smallBody {
+			o.flat = append(o.flat, call.Out...)
+			o.flat = xdr.AppendPadding(append(o.flat, call.payload...), n)
+			if len(o.flat) < flatLimit {
+				continue
+			}
+			if err := o.flush(c); err != nil {
+				return err
+			}
+			continue
+		}
+		o.flat = append(o.flat, call.Out...)
+		if err := o.writeLarge(c, call); err != nil {
+			return err
+		}
+	}
+	return o.flush(c)
+}
+
+// flush sends the small replies gathered so far.
+func (o *outbox) flush(c *conn) error {
+	if len(o.flat) == 0 {
+		return nil
+	}
+	c.allow()
+	_, err := c.nc.Write(o.flat)
+	o.flat = o.flat[:0]
+	return err
+}
+
+// writeLarge sends what has been gathered, the last of it the head of call, and then call's payload. Its padding is left
+// in flat.
+func (o *outbox) writeLarge(c *conn, call *Call) error {
+	n := call.bodyLen()
+	if call.file != nil {
+		if err := c.sendFile(o.flat, call); err != nil {
+			return err
+		}
+		o.flat = xdr.AppendPadding(o.flat[:0], n)
+		return nil
+	}
+	head := len(o.flat)
+	o.flat = xdr.AppendPadding(o.flat, n)
+	c.allow()
+	o.vec = [3][]byte{o.flat[:head], call.payload, o.flat[head:]}
+	o.bufs = o.vec[:]
+	_, err := o.bufs.WriteTo(c.nc)
+	clear(o.vec[:])
+	o.flat = o.flat[:0]
+	return err
+}
+
+// allow gives the peer time to take the bytes of the next write.
+func (c *conn) allow() { _ = c.nc.SetWriteDeadline(time.Now().Add(c.srv.limits.Slow)) }
+
+// copyFile sends a range of a file where there is no sendfile.
+func (c *conn) copyFile(call *Call) error {
+	n, err := io.Copy(c.nc, io.NewSectionReader(call.file, call.offset, int64(call.length)))
+	if err == nil && n < int64(call.length) {
+		err = ErrShortFile
+	}
+	return err
+}
