@@ -12,14 +12,15 @@ import (
 )
 
 // Slot is a cgroup v2 subtree for one session at a time: one leaf for what environments leave running, one for the task.
-// It is made once and used by one session after another, because making and removing cgroups is dear.
+// It is made once for a session, never for a task, because making and removing cgroups is dear.
 type Slot struct {
 	Environment, Task *Leaf
 }
 
-// Leaf is one cgroup that holds processes. A nil leaf holds none.
+// Leaf is one cgroup that holds processes. A nil leaf holds none. It is used by one goroutine.
 type Leaf struct {
-	dir string
+	dir    string
+	killed bool // since it was made
 }
 
 const cgroupRoot = "/sys/fs/cgroup"
@@ -61,15 +62,13 @@ func ownCgroup() (string, error) {
 	return "", fs.ErrNotExist
 }
 
-// OpenSlot makes the slot's cgroups if they are missing and kills what is in them from before.
+// OpenSlot makes the slot's cgroups anew; what is in them from before is killed.
 func OpenSlot(dir string) (*Slot, error) {
-	s := &Slot{Environment: &Leaf{filepath.Join(dir, "env")}, Task: &Leaf{filepath.Join(dir, "task")}}
-	for _, leaf := range []*Leaf{s.Environment, s.Task} {
-		if err := os.MkdirAll(leaf.dir, 0o755); err != nil {
-			return nil, err
-		}
+	if err := RemoveSlot(dir); err != nil {
+		return nil, err
 	}
-	return s, errors.Join(s.Environment.Kill(), s.Task.Kill())
+	s := &Slot{Environment: &Leaf{dir: filepath.Join(dir, "env")}, Task: &Leaf{dir: filepath.Join(dir, "task")}}
+	return s, errors.Join(os.Mkdir(dir, 0o755), os.Mkdir(s.Environment.dir, 0o755), os.Mkdir(s.Task.dir, 0o755))
 }
 
 // RemoveSlot kills what is in the slot and removes it, waiting a moment for the kernel to let go. A slot that does not
@@ -80,7 +79,7 @@ func RemoveSlot(dir string) error {
 		err = nil
 		for _, leaf := range []string{"env", "task", ""} {
 			path := filepath.Join(dir, leaf)
-			if killErr := (&Leaf{path}).Kill(); killErr != nil {
+			if killErr := (&Leaf{dir: path}).Kill(); killErr != nil {
 				err = killErr
 			}
 			if removeErr := os.Remove(path); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
@@ -103,6 +102,24 @@ func (l *Leaf) Kill() error {
 	err := os.WriteFile(filepath.Join(l.dir, "cgroup.kill"), []byte("1"), 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	l.killed = true
+	return err
+}
+
+// renew makes a leaf usable again after a kill: Linux 6.18 kills whatever clone3 puts into a cgroup that was ever killed
+// (its count of kills is compared with that of the parent's cgroup).
+func (l *Leaf) renew() error {
+	if l == nil || !l.killed {
+		return nil
+	}
+	var err error
+	for range 50 {
+		if err = os.Remove(l.dir); err == nil || errors.Is(err, fs.ErrNotExist) {
+			l.killed = false
+			return os.Mkdir(l.dir, 0o755)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	return err
 }

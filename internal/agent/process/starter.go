@@ -42,6 +42,9 @@ func (s *Starter) serve() {
 func (s *Starter) Start(cmd *exec.Cmd, leaf *Leaf) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if leaf != nil {
+		if err := leaf.renew(); err != nil {
+			return err
+		}
 		fd, err := unix.Open(leaf.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err

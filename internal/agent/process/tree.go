@@ -100,7 +100,9 @@ func (t *Tree) addBelow(all map[int]Stat, in map[int]bool) {
 func (t *Tree) Kill(ctx context.Context) ([]Stat, error) {
 	pause := time.Millisecond
 	for {
-		_ = t.leaf.Kill()
+		if len(t.leaf.PIDs()) > 0 {
+			_ = t.leaf.Kill()
+		}
 		if t.leader > 0 {
 			_ = syscall.Kill(-t.leader, syscall.SIGKILL)
 		}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -169,6 +170,9 @@ func (s *Session) run(ctx context.Context, task Task, watch Observer, log io.Wri
 
 // explain prefers what the action itself said about its failure.
 func (o outcome) explain(what string) error {
+	if _, ok := errors.AsType[*malformed](o.err); ok {
+		return o.err
+	}
 	switch {
 	case o.cause == TaskError && o.out.fail != "":
 		return fmt.Errorf("%s", o.out.fail)
@@ -221,6 +225,9 @@ func (s *Session) Close(ctx context.Context) error {
 	s.endDaemons()
 	s.starter.Close()
 	_ = s.ownLog.Close()
+	if s.slot.Task != nil {
+		_ = process.RemoveSlot(s.spec.Cgroup)
+	}
 	if removeErr := os.RemoveAll(s.workDir); err == nil && removeErr != nil {
 		err = fault.Wrap(fault.Internal, removeErr, "remove the session's working directory")
 	}
