@@ -1,0 +1,231 @@
+package burst
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"time"
+)
+
+// explain says in one sentence why a pool gets what it gets.
+func (p *planner) explain(pool *Pool, d Decision, t target, w *Work) string {
+	var parts []string
+	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	switch {
+	case w != nil && !w.known():
+		say("%s: nobody knows yet how long its %s take, and no node at home can try one in time", w.title(), w.noun())
+	case w != nil:
+		say("%s", p.need(w, t))
+	default:
+		say("%s", p.enough(pool, t))
+	}
+	switch {
+	case pool.Stopped:
+		say("the operator has stopped this pool")
+	case w == nil && d.Want > 0:
+		if d.Want <= pool.Min {
+			say("%s is the pool's minimum", nodes(d.Want))
+		} else {
+			say("%s stays so as not to be missed again soon", nodes(d.Want))
+		}
+	case w != nil && !w.known():
+		say("%s finds out", nodes(d.Want))
+	case w != nil:
+		say("%s", p.outcome(w, d, t))
+	}
+	if len(d.Prime) > 0 && d.Create == 0 && len(d.Resume) == 0 {
+		if warm, ok := w.Warm[pool.Site]; ok {
+			say("first their assets are loaded at %s, %.0f %% of %.0f %% are there", pool.Site, warm.Share*100, min(pool.WarmRequired, 1)*100)
+		}
+	}
+	if len(d.Release) > 0 {
+		say("gives back %s", strings.Join(d.Release, ", "))
+	} else if d.Want < d.Have {
+		say("%s", p.lingering(pool, d))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// need tells what a work takes without rented nodes, and by when it should be done.
+func (p *planner) need(w *Work, t target) string {
+	home := 0
+	for i := range p.in.Home {
+		if w.Slots[p.in.Home[i].Name] > 0 {
+			home += p.in.Home[i].Nodes
+		}
+	}
+	s := fmt.Sprintf("%s: %d %s × %s", w.title(), w.Runnable, w.noun(), span(p.typical(w)))
+	base := t.base.ends[p.index(w)]
+	switch {
+	case home == 0 && math.IsInf(base, 1):
+		s += ", no node at home can run them"
+	case home == 0:
+		s += fmt.Sprintf(" end in %s on the nodes there must be anyway", span(base))
+	default:
+		s += fmt.Sprintf(" end in %s at home on %s", span(base), nodes(home))
+	}
+	goal, _ := w.goal(p.settings)
+	left := goal.Sub(p.now).Seconds()
+	switch {
+	case w.Deadline.IsZero() && left > 0:
+		s += fmt.Sprintf("; to be done in %s, the longest wait", span(left))
+	case w.Deadline.IsZero():
+		s += fmt.Sprintf("; the longest wait is over since %s", span(-left))
+	case left <= 0:
+		s += fmt.Sprintf("; deadline %s ago", span(-left))
+	case w.Tail > 0:
+		s += fmt.Sprintf("; deadline in %s, of which what follows needs %s", span(left+w.Tail.Seconds()), span(w.Tail.Seconds()))
+	default:
+		s += fmt.Sprintf("; deadline in %s", span(left))
+	}
+	return s
+}
+
+// outcome tells what the wanted nodes lead to, and what kept them from being more.
+func (p *planner) outcome(w *Work, d Decision, t target) string {
+	end := t.final.ends[p.index(w)]
+	if d.Want != t.counts[d.Pool] {
+		counts := maps.Clone(t.counts)
+		counts[d.Pool] = d.Want
+		end = p.try(counts).ends[p.index(w)]
+	}
+	late := false
+	for _, i := range t.late {
+		late = late || p.work[i] == w
+	}
+	var s string
+	switch {
+	case d.Want == 0 && late:
+		s = "burst nodes cannot help"
+	case math.IsInf(end, 1):
+		s = fmt.Sprintf("wants %s", burstNodes(d.Want))
+	default:
+		s = fmt.Sprintf("with %s in %s", burstNodes(d.Want), span(end))
+	}
+	if !late {
+		return s
+	}
+	goal, _ := w.goal(p.settings)
+	if end > goal.Sub(p.now).Seconds() {
+		s = "the goal cannot be met: " + s
+	} else {
+		s += ", with less than the margin to spare"
+	}
+	switch d.Cap {
+	case "":
+		s += ", and more would not help"
+	case "max":
+		s += ", and the pool has at most " + nodes(max(p.pool(d.Pool).Max, 0))
+	case "hourly":
+		s += fmt.Sprintf(", and rented nodes may cost at most %.2f an hour", p.settings.MaxHourly)
+	case "budget":
+		s += fmt.Sprintf(", and %.2f of the budget are left", *p.settings.Budget)
+	}
+	return s
+}
+
+// enough tells why a pool is not needed.
+func (p *planner) enough(pool *Pool, t target) string {
+	var first *Work
+	var runnable, unknown int64
+	for _, w := range p.work {
+		if w.Runnable == 0 || w.Slots[pool.Name] == 0 {
+			continue
+		}
+		runnable += w.Runnable
+		if first == nil {
+			first = w
+		}
+		if !w.known() {
+			unknown++
+		}
+	}
+	if first == nil {
+		return "no work waits that this pool could do"
+	}
+	goal, ok := first.goal(p.settings)
+	end := t.base.ends[p.index(first)]
+	switch {
+	case !first.known():
+		return fmt.Sprintf("%s: nobody knows yet how long its %s take; the first at home will tell", first.title(), first.noun())
+	case !ok:
+		return fmt.Sprintf("%s: %d %s end in %s; no deadline and no longest wait asks for more", first.title(), first.Runnable, first.noun(), span(end))
+	case math.IsInf(end, 1):
+		return fmt.Sprintf("%s is served elsewhere", first.title())
+	}
+	return fmt.Sprintf("%s: %d %s × %s end in %s without this pool; to be done in %s",
+		first.title(), first.Runnable, first.noun(), span(p.typical(first)), span(end), span(goal.Sub(p.now).Seconds()))
+}
+
+// lingering tells why nodes that are too many stay for now.
+func (p *planner) lingering(pool *Pool, d Decision) string {
+	spare := nodes(d.Have - d.Want)
+	switch left, idle := p.idleLeft(p.standing(pool)); {
+	case !idle:
+		return spare + " too many, all at work or starting"
+	case left > 0:
+		return fmt.Sprintf("%s too many, given back when idle for another %s", spare, span(left.Seconds()))
+	}
+	return spare + " too many, kept while paid for and there is work"
+}
+
+// typical returns a task's usual seconds.
+func (p *planner) typical(w *Work) float64 {
+	if m := w.anywhere(); m.Count > 0 {
+		return m.Mean
+	}
+	return w.Expected
+}
+
+func (p *planner) index(w *Work) int {
+	for i := range p.work {
+		if p.work[i] == w {
+			return i
+		}
+	}
+	return -1
+}
+
+func (w *Work) title() string {
+	if w.Name != "" {
+		return w.Name
+	}
+	return w.Job
+}
+
+func (w *Work) noun() string {
+	if w.Noun != "" {
+		return w.Noun
+	}
+	return "tasks"
+}
+
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
+}
+
+func burstNodes(n int) string {
+	if n == 1 {
+		return "1 burst node"
+	}
+	return fmt.Sprintf("%d burst nodes", n)
+}
+
+// span writes seconds the way people say them: 8.4 s, 131 s, 14 min, 2.5 h, 3 days.
+func span(s float64) string {
+	switch d := time.Duration(min(s, 1e9) * float64(time.Second)); {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", s)
+	case d < 5*time.Minute:
+		return fmt.Sprintf("%.0f s", s)
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f min", s/60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1f h", s/3600)
+	}
+	return fmt.Sprintf("%.0f days", s/86400)
+}
