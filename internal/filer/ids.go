@@ -171,3 +171,20 @@ func (s *ids) drop(inode uint64, key identity) error {
 		{Key: inodeKey('d', inode)}, {Key: inodeKey('r', inode)},
 	}, false)
 }
+
+// generation returns a number for a data file, never given before.
+func (s *ids) generation() (uint64, error) {
+	for {
+		s.mu.Lock()
+		if s.next < s.limit {
+			id := s.next
+			s.next++
+			s.mu.Unlock()
+			return id, nil
+		}
+		s.mu.Unlock()
+		if err := s.ensure(1); err != nil {
+			return 0, err
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package filer
+
+import (
+	"context"
+
+	"github.com/spillway/spillway/internal/origin"
+	"github.com/spillway/spillway/nfs"
+)
+
+// maxIO is the largest READ and WRITE in bytes.
+const maxIO = 1 << 20
+
+// call is one NFS call on one file: who, through which session, on what. It counts as in flight until end.
+type call struct {
+	f       *Filer
+	session *session
+	ino     *inode
+	as      origin.Cred
+}
+
+// begin opens the handle, enters its session and takes its inode. ErrBadHandle: not ours. ErrStale: the session is
+// fenced, or the file is gone.
+func (f *Filer) begin(req *nfs.Request, h *nfs.Handle) (call, error) {
+	opened, err := f.seal.open(h)
+	if err != nil {
+		return call{}, err
+	}
+	s, ok := f.sessions.get(opened.session)
+	if !ok {
+		return call{}, nfs.ErrStale
+	}
+	if err := s.enter(); err != nil {
+		return call{}, err
+	}
+	ino, err := f.inode(opened.inode)
+	if err == nil && ino.target.id != opened.target {
+		f.table.put(ino)
+		err = nfs.ErrBadHandle
+	}
+	if err != nil {
+		s.leave()
+		return call{}, err
+	}
+	ino.target.traffic.calls.Add(1)
+	return call{f, s, ino, credOf(req)}, nil
+}
+
+func (c call) end() {
+	c.f.table.put(c.ino)
+	c.session.leave()
+}
+
+// second takes the other file of a RENAME or LINK; both must be of one session and export.
+func (c call) second(h *nfs.Handle) (*inode, error) {
+	opened, err := c.f.seal.open(h)
+	if err != nil {
+		return nil, err
+	}
+	if opened.session != c.session.ID {
+		return nil, nfs.ErrAcces
+	}
+	if opened.target != c.ino.target.id {
+		return nil, nfs.ErrXDev
+	}
+	return c.f.inode(opened.inode)
+}
+
+// handle returns the handle of an inode for this call's session.
+func (c call) handle(ino *inode) nfs.Handle { return c.handleOf(ino.target, ino.id) }
+
+func (c call) handleOf(t *target, inode uint64) nfs.Handle {
+	return c.f.seal.seal(handle{t.id, inode, c.session.ID})
+}
+
+// nobody is who calls without AUTH_SYS run as.
+const nobody = 65534
+
+func credOf(req *nfs.Request) origin.Cred {
+	if req.Auth == nil || req.Auth.Flavor != 1 {
+		return origin.Cred{UID: nobody, GID: nobody}
+	}
+	return origin.Cred{UID: req.Auth.UID, GID: req.Auth.GID, GIDs: req.Auth.GIDs}
+}
+
+// show returns attributes as clients see them: the file-system id is the export's, the file id the origin's.
+func (t *target) show(a nfs.Attr) nfs.Attr {
+	a.FSID = uint64(t.id)
+	return a
+}
+
+func (t *target) showOpt(a nfs.OptAttr) nfs.OptAttr {
+	a.Attr.FSID = uint64(t.id)
+	return a
+}
+
+func (t *target) showWcc(w nfs.WccData) nfs.WccData {
+	w.After = t.showOpt(w.After)
+	return w
+}
+
+// attrs returns attributes as fresh as the export promises.
+func (c call) attrs(ctx context.Context, ino *inode) (nfs.Attr, error) {
+	if ino.target.caps.Local {
+		a, err := ino.target.origin.GetAttr(ctx, c.as, ino.oid)
+		if origin.IsGone(err) {
+			c.f.staleFile(ino)
+		}
+		return a, c.noted(ino.target, err)
+	}
+	a, err := c.f.fresh(ctx, c.as, ino, ino.target.freshEnough())
+	return a, c.noted(ino.target, err)
+}
+
+// opt returns what is known of an inode's attributes, for replies that may leave them out.
+func (ino *inode) opt() nfs.OptAttr {
+	ino.mu.Lock()
+	defer ino.mu.Unlock()
+	if !ino.known {
+		return nfs.OptAttr{}
+	}
+	return nfs.WithAttr(ino.target.show(ino.attr))
+}
+
+// noted keeps for status whether the origin answers, and passes err on.
+func (c call) noted(t *target, err error) error {
+	t.note(err)
+	return err
+}
+
+func (t *target) note(err error) {
+	if isCancel(err) {
+		return
+	}
+	msg := ""
+	if _, answered := nfs.StatusOf(err); err != nil && !answered {
+		msg = err.Error()
+	}
+	t.mu.Lock()
+	t.lastErr = msg
+	t.mu.Unlock()
+}
+
+// lasting returns a context for a change: it ends with the filer, not with the client's connection, so that what was
+// begun at the origin is brought to its end and counted.
+func (f *Filer) lasting() context.Context { return f.ctx }
+
+// validName refuses what is no single name, before any origin sees it.
+func validName(name string) error {
+	switch {
+	case name == "":
+		return nfs.ErrInval
+	case len(name) > 255:
+		return nfs.ErrNameTooLong
+	}
+	for i := range len(name) {
+		if name[i] == '/' || name[i] == 0 {
+			return nfs.ErrInval
+		}
+	}
+	return nil
+}
+
+// newName is validName for names to be made or removed.
+func newName(name string) error {
+	if name == "." || name == ".." {
+		return nfs.ErrInval
+	}
+	return validName(name)
+}

@@ -1,0 +1,313 @@
+package filer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/origin"
+	"github.com/spillway/spillway/nfs"
+)
+
+// Config is what a filer is made of.
+type Config struct {
+	Name     string // in receipts and conflicts; a certificate name without its role
+	Version  string // of the program, for status
+	CacheDir string
+	Capacity int64 // bytes of file data to keep; 0: 10 GiB
+	Exports  []Export
+	// NoPlain refuses clients that mount an export without a session.
+	NoPlain bool
+	Log     *slog.Logger // nil discards
+
+	disk disk // tests put faults in; nil is the real one
+}
+
+// Export is a path that clients mount and the origin behind it.
+type Export struct {
+	Path   string // absolute and clean, "/nas"
+	Origin origin.Origin
+	// Verify is how long attributes and names are trusted; 0: 30 s.
+	Verify time.Duration
+	// Block is the fetch block in bytes, a power of two from 64 KiB to 1 MiB; 0: 256 KiB.
+	Block uint64
+	// ReadAhead bounds in bytes what is fetched ahead of one sequential reader; 0: 8 MiB, negative: none.
+	ReadAhead int64
+	// Parent is the filer that the origin is, if it is one.
+	Parent Parent
+}
+
+// target is an export at work.
+type target struct {
+	id     uint32
+	path   string
+	origin origin.Origin
+	caps   origin.Caps
+	verify time.Duration
+	block  uint64
+	ahead  uint64
+	parent Parent
+
+	traffic traffic
+
+	mu      sync.Mutex
+	root    uint64 // inode id; 0: not yet known
+	verf    nfs.Verifier
+	hasVerf bool
+	lastErr string // of the last call that did not reach the origin
+}
+
+// Filer is a running filer. Make it with Open, serve NFS with Serve, stop it with Close.
+type Filer struct {
+	cfg      Config
+	log      *slog.Logger
+	kv       KV
+	store    *store
+	ids      *ids
+	seal     *sealer
+	sessions *sessions
+	receipts *receipts
+	table    *table
+	drc      *replies
+	mounts   *mountList
+	targets  []*target
+	byID     map[uint32]*target
+	started  time.Time
+	server   *nfs.Server
+	addr     string // of NFS, once serving; guarded by mu
+
+	fetchBudget *semaphore.Weighted // bytes being fetched
+
+	ctx    context.Context // ends when the filer closes; carries work that outlives a call
+	cancel context.CancelCauseFunc
+
+	mu      sync.Mutex
+	closing bool           // mu guards closing, epoch and the Add of work
+	work    sync.WaitGroup // goroutines of spawn
+	epoch   uint64
+}
+
+// fetchBytes bounds the memory of fetches in flight.
+const fetchBytes = 256 << 20
+
+// Open brings a filer up over its cache directory: everything that survived the last run is used again.
+func Open(cfg Config) (f *Filer, err error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.CacheDir, 0o700); err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
+	}
+	f = &Filer{
+		cfg: cfg, log: cfg.Log, started: time.Now(), table: newTable(1 << 18), drc: newReplies(), mounts: &mountList{},
+		byID: map[uint32]*target{}, fetchBudget: semaphore.NewWeighted(fetchBytes),
+	}
+	if f.kv, err = openKV(filepath.Join(cfg.CacheDir, "index"), cfg.Log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.kv.Close()
+		}
+	}()
+	if err := f.load(); err != nil {
+		return nil, err
+	}
+	f.server = f.newServer()
+	f.ctx, f.cancel = context.WithCancelCause(context.Background())
+	f.spawn(f.upkeep)
+	return f, nil
+}
+
+// load opens the parts that live on the cache disk.
+func (f *Filer) load() (err error) {
+	if f.store, err = openStore(filepath.Join(f.cfg.CacheDir, "data"), f.cfg.Capacity, f.cfg.disk, f.log); err != nil {
+		return err
+	}
+	if f.ids, err = openIDs(f.kv); err != nil {
+		return err
+	}
+	if f.seal, err = openSealer(f.kv); err != nil {
+		return err
+	}
+	if f.sessions, err = openSessions(f.kv); err != nil {
+		return err
+	}
+	if f.receipts, err = openReceipts(f.kv); err != nil {
+		return err
+	}
+	if v, err := f.kv.Get(metaKey("epoch")); err != nil {
+		return err
+	} else if len(v) == 8 {
+		f.epoch = binary.BigEndian.Uint64(v)
+	}
+	for _, e := range f.cfg.Exports {
+		t, err := f.openTarget(e)
+		if err != nil {
+			return err
+		}
+		f.targets = append(f.targets, t)
+		f.byID[t.id] = t
+	}
+	return f.scanRecords()
+}
+
+// openTarget gives an export its durable number. Another origin at the same path is another target: handles of the old
+// one must not reach files of the new one.
+func (f *Filer) openTarget(e Export) (*target, error) {
+	key := append([]byte{'t'}, e.Path+"\x00"+e.Origin.Describe()...)
+	v, err := f.kv.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	if len(v) != 4 {
+		gen, err := f.ids.generation()
+		if err != nil {
+			return nil, err
+		}
+		v = binary.BigEndian.AppendUint32(nil, uint32(gen))
+		if err := f.kv.Apply([]Change{{key, v}}, true); err != nil {
+			return nil, err
+		}
+	}
+	t := &target{
+		id: binary.BigEndian.Uint32(v), path: e.Path, origin: e.Origin, caps: e.Origin.Caps(),
+		verify: e.Verify, block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
+	}
+	return t, t.traffic.load(f.kv, t.id)
+}
+
+// spawn runs fn with the filer's context and waits for it in Close; false when the filer is closing.
+func (f *Filer) spawn(fn func(context.Context)) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closing {
+		return false
+	}
+	f.work.Go(func() { fn(f.ctx) })
+	return true
+}
+
+// Serve answers NFS and MOUNT on the listener until ctx ends or the filer is closed.
+func (f *Filer) Serve(ctx context.Context, l net.Listener) error {
+	f.mu.Lock()
+	f.addr = l.Addr().String()
+	f.mu.Unlock()
+	err := f.server.Serve(ctx, l)
+	if errors.Is(err, nfs.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close stops serving, ends the work in flight, persists what is cached and closes the cache. Origins stay open: they
+// belong to the caller.
+func (f *Filer) Close() error {
+	f.mu.Lock()
+	if f.closing {
+		f.mu.Unlock()
+		return nil
+	}
+	f.closing = true
+	f.mu.Unlock()
+	grace, done := context.WithTimeout(context.Background(), 5*time.Second)
+	defer done()
+	err := f.server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		f.log.Warn("some calls did not end in time")
+		err = nil
+	}
+	f.cancel(errClosing)
+	f.work.Wait()
+	return errors.Join(err, f.persist(), f.closeFiles(), f.kv.Close())
+}
+
+// kill stops the filer the way kill -9 would, as far as a process can do that to itself: nothing more is written.
+func (f *Filer) kill() {
+	f.mu.Lock()
+	f.closing = true
+	f.mu.Unlock()
+	f.server.Close()
+	f.cancel(errClosing)
+	f.work.Wait()
+	f.closeFiles()
+	f.kv.Close()
+}
+
+func (f *Filer) closeFiles() error {
+	for _, ino := range f.table.snapshot(func(*inode) bool { return true }) {
+		ino.mu.Lock()
+		if c := ino.content; c != nil && c.file != nil {
+			c.file.put()
+			c.file = nil
+		}
+		ino.mu.Unlock()
+	}
+	return nil
+}
+
+// inode returns the inode with the id, to be put back; ErrStale when its file is gone or its export is.
+func (f *Filer) inode(id uint64) (*inode, error) {
+	if ino := f.table.known(id); ino != nil {
+		return ino, nil
+	}
+	key, err := f.ids.identityOf(id)
+	if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return nil, nfs.ErrStale
+		}
+		return nil, err
+	}
+	t := f.byID[key.target]
+	if t == nil {
+		return nil, nfs.ErrStale
+	}
+	return f.table.add(id, t, key.id), nil
+}
+
+// rootOf returns the export's root directory, to be put back.
+func (f *Filer) rootOf(ctx context.Context, t *target) (*inode, error) {
+	t.mu.Lock()
+	id := t.root
+	t.mu.Unlock()
+	if id != 0 {
+		return f.inode(id)
+	}
+	sent := time.Now()
+	node, err := t.origin.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ino, err := f.adopt(t, node, sent)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	t.root = ino.id
+	t.mu.Unlock()
+	return ino, nil
+}
+
+// staleFile is called when the origin says that a file is gone. If it says the same of the export's root, it is not the
+// file that is gone but our access: then nothing is forgotten.
+func (f *Filer) staleFile(ino *inode) {
+	ctx, cancel := context.WithTimeout(f.ctx, 10*time.Second)
+	defer cancel()
+	if root, err := ino.target.origin.Root(ctx); err != nil || root.ID == ino.oid {
+		return
+	}
+	f.gone(ino)
+}
+
+func isCancel(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,66 @@
+package filer
+
+import (
+	"log/slog"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/spillway/spillway/internal/fault"
+)
+
+// check validates the configuration and fills in defaults.
+func (c *Config) check() error {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Name == "" {
+		c.Name = "filer"
+	}
+	if c.Capacity == 0 {
+		c.Capacity = 10 << 30
+	}
+	if c.CacheDir == "" {
+		return fault.New(fault.Invalid, "a filer needs a cache directory")
+	}
+	if len(c.Exports) == 0 {
+		return fault.WithHint(fault.New(fault.Invalid, "a filer needs an export"), "for example --export /nas=posix:/srv/nas")
+	}
+	seen := map[string]bool{}
+	for i := range c.Exports {
+		e := &c.Exports[i]
+		if err := e.check(); err != nil {
+			return err
+		}
+		if seen[e.Path] {
+			return fault.New(fault.Invalid, "export %s is there twice", e.Path)
+		}
+		seen[e.Path] = true
+	}
+	return nil
+}
+
+func (e *Export) check() error {
+	if !strings.HasPrefix(e.Path, "/") || e.Path != path.Clean(e.Path) || strings.HasPrefix(e.Path, sessionPrefix) {
+		return fault.New(fault.Invalid, "export path %q must be absolute and clean, such as /nas", e.Path)
+	}
+	if e.Origin == nil {
+		return fault.New(fault.Invalid, "export %s has no origin", e.Path)
+	}
+	switch {
+	case e.Verify == 0:
+		e.Verify = 30 * time.Second
+	case e.Verify < 0:
+		return fault.New(fault.Invalid, "export %s: verify must be positive", e.Path)
+	}
+	if e.Block == 0 {
+		e.Block = 256 << 10
+	}
+	if e.Block < 64<<10 || e.Block > 1<<20 || e.Block&(e.Block-1) != 0 {
+		return fault.New(fault.Invalid, "export %s: block must be a power of two from 64KiB to 1MiB", e.Path)
+	}
+	if e.ReadAhead == 0 {
+		e.ReadAhead = 8 << 20
+	}
+	return nil
+}

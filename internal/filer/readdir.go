@@ -1,0 +1,89 @@
+package filer
+
+import (
+	"context"
+
+	"github.com/spillway/spillway/internal/origin"
+	"github.com/spillway/spillway/nfs"
+)
+
+func (f *Filer) readdir(ctx context.Context, req *nfs.Request, args *nfs.ReaddirArgs, res *nfs.ReaddirResult) {
+	f.readNames(ctx, req, &args.Dir, args.Cookie, false, res)
+}
+
+func (f *Filer) readdirplus(ctx context.Context, req *nfs.Request, args *nfs.ReaddirplusArgs, res *nfs.ReaddirplusResult) {
+	f.readNames(ctx, req, &args.Dir, args.Cookie, true, res)
+}
+
+// Cookies of the two names that are in no listing.
+const (
+	cookieDot    = 1
+	cookieDotDot = 2
+)
+
+// readNames answers READDIR and READDIRPLUS from a snapshot.
+func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle, cookie nfs.Cookie, plus bool, res *nfs.ReaddirResult) {
+	c, err := f.begin(req, dir)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	t := c.ino.target
+	a, err := c.attrs(ctx, c.ino)
+	if err == nil && a.Type != nfs.TypeDirectory {
+		err = nfs.ErrNotDir
+	}
+	if err == nil {
+		err = c.allowed(ctx, c.ino, nfs.AccessRead)
+	}
+	var l *listing
+	if err == nil {
+		l, err = f.list(ctx, c.as, c.ino, cookie == 0, plus)
+	}
+	if err != nil {
+		res.Status = origin.StatusOf(c.noted(t, err))
+		return
+	}
+	res.DirAttr, res.Verifier = c.ino.opt(), nfs.Verifier{7: 1}
+	if !res.DirAttr.Present {
+		res.DirAttr = nfs.WithAttr(t.show(a))
+	}
+	if !c.addDots(ctx, cookie, &a, res) {
+		return
+	}
+	for _, e := range l.after(uint64(cookie)) {
+		entry := nfs.DirEntry{FileID: e.fileID, Name: e.name, Cookie: nfs.Cookie(e.cookie)}
+		if plus && e.inode != 0 {
+			entry.Handle = nfs.WithHandle(c.handleOf(t, e.inode))
+			if child := f.table.known(e.inode); child != nil {
+				entry.Attr = child.opt()
+				f.table.put(child)
+			}
+		}
+		if !res.Add(entry) {
+			return
+		}
+	}
+	res.EOF = true
+}
+
+// addDots adds "." and ".." where the reading starts with them; false when the page is full.
+func (c call) addDots(ctx context.Context, cookie nfs.Cookie, self *nfs.Attr, res *nfs.ReaddirResult) bool {
+	if cookie < cookieDot && !res.Add(nfs.DirEntry{FileID: self.FileID, Name: ".", Cookie: cookieDot}) {
+		return false
+	}
+	if cookie >= cookieDotDot {
+		return true
+	}
+	up := self.FileID
+	if parent, err := c.lookup(ctx, ".."); err == nil {
+		parent.mu.Lock()
+		if parent.known {
+			up = parent.attr.FileID
+		}
+		parent.mu.Unlock()
+		c.f.table.put(parent)
+	}
+	return res.Add(nfs.DirEntry{FileID: up, Name: "..", Cookie: cookieDotDot})
+}

@@ -1,0 +1,155 @@
+package filer
+
+import (
+	"context"
+
+	"github.com/spillway/spillway/internal/origin"
+	"github.com/spillway/spillway/nfs"
+)
+
+// newServer wires the procedures.
+func (f *Filer) newServer() *nfs.Server {
+	return &nfs.Server{
+		NFS: nfs.Procedures{
+			Getattr: f.getattr, Setattr: f.setattr, Lookup: f.lookupProc, Access: f.access, Readlink: f.readlink,
+			Read: f.read, Write: f.write, Create: f.create, Mkdir: f.mkdir, Symlink: f.symlink, Mknod: f.mknod,
+			Remove: f.remove, Rmdir: f.rmdir, Rename: f.rename, Link: f.link, Readdir: f.readdir, Readdirplus: f.readdirplus,
+			Fsstat: f.fsstat, Fsinfo: f.fsinfo, Pathconf: f.pathconf, Commit: f.commit,
+		},
+		Mount: f.mountProcedures(),
+	}
+}
+
+func (f *Filer) getattr(ctx context.Context, req *nfs.Request, args *nfs.GetattrArgs, res *nfs.GetattrResult) {
+	c, err := f.begin(req, &args.Object)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	a, err := c.attrs(ctx, c.ino)
+	res.Attr, res.Status = c.ino.target.show(a), origin.StatusOf(err)
+}
+
+func (f *Filer) lookupProc(ctx context.Context, req *nfs.Request, args *nfs.LookupArgs, res *nfs.LookupResult) {
+	c, err := f.begin(req, &args.Dir)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	notBefore := c.ino.target.freshEnough()
+	child, err := c.lookup(ctx, args.Name)
+	res.DirAttr = c.ino.opt()
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer f.table.put(child)
+	res.Object = c.handle(child)
+	if a, err := f.fresh(ctx, c.as, child, notBefore); err == nil {
+		res.Attr = nfs.WithAttr(c.ino.target.show(a))
+	} else if origin.IsGone(err) { // deleted behind our back since the name was learnt
+		c.ino.distrust()
+		res.Status = nfs.ErrNoEnt
+	}
+}
+
+// lookup finds a name in the call's directory. "." is the directory; ".." of the export's root is the root.
+func (c call) lookup(ctx context.Context, name string) (*inode, error) {
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	t := c.ino.target
+	if name == ".." {
+		root, err := c.f.rootOf(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if root.id == c.ino.id {
+			return root, nil
+		}
+		c.f.table.put(root)
+	}
+	if name == "." {
+		return c.f.inode(c.ino.id)
+	}
+	if err := c.allowed(ctx, c.ino, nfs.AccessLookup); err != nil {
+		return nil, err
+	}
+	ino, err := c.f.lookup(ctx, c.as, c.ino, name, t.freshEnough())
+	return ino, c.noted(t, err)
+}
+
+func (f *Filer) access(ctx context.Context, req *nfs.Request, args *nfs.AccessArgs, res *nfs.AccessResult) {
+	c, err := f.begin(req, &args.Object)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	a, err := c.attrs(ctx, c.ino)
+	if err == nil {
+		res.Attr = nfs.WithAttr(c.ino.target.show(a))
+		res.Access, err = c.granted(ctx, c.ino, args.Access)
+	}
+	res.Status = origin.StatusOf(err)
+}
+
+func (f *Filer) readlink(ctx context.Context, req *nfs.Request, args *nfs.ReadlinkArgs, res *nfs.ReadlinkResult) {
+	c, err := f.begin(req, &args.Object)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	res.Target, err = c.ino.target.origin.ReadLink(ctx, c.as, c.ino.oid)
+	res.Attr, res.Status = c.ino.opt(), origin.StatusOf(c.noted(c.ino.target, err))
+}
+
+func (f *Filer) fsstat(ctx context.Context, req *nfs.Request, args *nfs.FsstatArgs, res *nfs.FsstatResult) {
+	c, err := f.begin(req, &args.Root)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	s, err := c.ino.target.origin.StatFS(ctx, c.ino.oid)
+	res.TotalBytes, res.FreeBytes, res.AvailBytes = s.TotalBytes, s.FreeBytes, s.AvailBytes
+	res.TotalFiles, res.FreeFiles, res.AvailFiles = s.TotalFiles, s.FreeFiles, s.AvailFiles
+	res.Attr, res.Status = c.ino.opt(), origin.StatusOf(c.noted(c.ino.target, err))
+}
+
+func (f *Filer) fsinfo(ctx context.Context, req *nfs.Request, args *nfs.FsinfoArgs, res *nfs.FsinfoResult) {
+	c, err := f.begin(req, &args.Root)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	a, err := c.attrs(ctx, c.ino)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	res.Attr = nfs.WithAttr(c.ino.target.show(a))
+	caps := c.ino.target.caps
+	res.ReadMax, res.ReadPref, res.ReadMult = maxIO, maxIO, 4096
+	res.WriteMax, res.WritePref, res.WriteMult = min(maxIO, caps.MaxWrite), min(maxIO, caps.MaxWrite), 4096
+	res.DirPref, res.MaxFileSize = 64<<10, 1<<62
+	res.TimeDelta = nfs.Time{Nsec: 1}
+	res.Properties = nfs.PropLink | nfs.PropSymlink | nfs.PropHomogeneous | nfs.PropCanSetTime
+}
+
+func (f *Filer) pathconf(ctx context.Context, req *nfs.Request, args *nfs.PathconfArgs, res *nfs.PathconfResult) {
+	c, err := f.begin(req, &args.Object)
+	if err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
+	defer c.end()
+	p, err := c.ino.target.origin.PathConf(ctx, c.ino.oid)
+	res.LinkMax, res.NameMax, res.CaseInsensitive = p.LinkMax, min(p.NameMax, 255), p.CaseInsensitive
+	res.NoTrunc, res.ChownRestricted, res.CasePreserving = true, true, true
+	res.Attr, res.Status = c.ino.opt(), origin.StatusOf(c.noted(c.ino.target, err))
+}

@@ -1,0 +1,203 @@
+package filer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/spillway/spillway/internal/fault"
+)
+
+// store is the cache disk: one sparse file per (inode, generation) under data/. Files only grow and get holes punched;
+// a generation is never used again, so an open descriptor stays right for whoever still reads from it.
+type store struct {
+	dir     string
+	log     *slog.Logger
+	cap     int64        // bytes of data to keep at most
+	used    atomic.Int64 // bytes of data present
+	evicted atomic.Uint64
+	full    atomic.Int64 // Unix nanoseconds until which nothing is stored: the disk was full
+	kick    chan struct{}
+	// disk makes the data files' system calls; tests put faults in.
+	disk disk
+
+	mu      sync.Mutex
+	entries map[uint64]*entry   // by inode id: what takes space
+	dirty   map[uint64]struct{} // inodes whose record is behind
+	doomed  []uint64            // generations to delete
+	open    int
+}
+
+// entry is the space of one file.
+type entry struct {
+	bytes   atomic.Int64
+	lastUse atomic.Int64 // Unix nanoseconds
+}
+
+// disk is what the store asks of the operating system.
+type disk interface {
+	WriteAt(f *os.File, b []byte, off int64) error
+	Free(dir string) (free, total uint64, err error)
+}
+
+type osDisk struct{}
+
+func (osDisk) WriteAt(f *os.File, b []byte, off int64) error {
+	_, err := f.WriteAt(b, off)
+	return err
+}
+
+func (osDisk) Free(dir string) (free, total uint64, err error) {
+	var st unix.Statfs_t
+	err = unix.Statfs(dir, &st)
+	return st.Bavail * uint64(st.Frsize), st.Blocks * uint64(st.Frsize), err
+}
+
+func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, error) {
+	s := &store{
+		dir: dir, log: log, cap: capacity, disk: d, kick: make(chan struct{}, 1),
+		entries: map[uint64]*entry{}, dirty: map[uint64]struct{}{},
+	}
+	if s.disk == nil {
+		s.disk = osDisk{}
+	}
+	for i := range 256 {
+		if err := os.MkdirAll(filepath.Join(dir, fmt.Sprintf("%02x", i)), 0o700); err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
+		}
+	}
+	return s, nil
+}
+
+// dataFile is an open data file, closed when the last user lets go.
+type dataFile struct {
+	f    *os.File
+	refs atomic.Int32
+}
+
+func (d *dataFile) take() *dataFile {
+	d.refs.Add(1)
+	return d
+}
+
+func (d *dataFile) put() {
+	if d.refs.Add(-1) == 0 {
+		d.f.Close()
+	}
+}
+
+func (s *store) path(gen uint64) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%02x", gen&0xff), fmt.Sprintf("%016x", gen))
+}
+
+// openFile opens the data file of a generation, creating it if create is set.
+func (s *store) openFile(gen uint64, create bool) (*dataFile, error) {
+	flags := os.O_RDWR
+	if create {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(s.path(gen), flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	d := &dataFile{f: f}
+	d.refs.Store(1)
+	return d, nil
+}
+
+// discard deletes a generation's file soon.
+func (s *store) discard(gen uint64) {
+	s.mu.Lock()
+	s.doomed = append(s.doomed, gen)
+	s.mu.Unlock()
+}
+
+func (s *store) deleteDoomed() {
+	s.mu.Lock()
+	doomed := s.doomed
+	s.doomed = nil
+	s.mu.Unlock()
+	for _, gen := range doomed {
+		if err := os.Remove(s.path(gen)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.log.Warn("delete cached data", "error", err)
+		}
+	}
+}
+
+// sweep deletes files that no record names: what a crash left behind.
+func (s *store) sweep(live map[uint64]struct{}) error {
+	return filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		gen, err := strconv.ParseUint(d.Name(), 16, 64)
+		if _, ok := live[gen]; err == nil && ok {
+			return nil
+		}
+		return os.Remove(path)
+	})
+}
+
+// mayStore says whether the disk takes more data now.
+func (s *store) mayStore() bool { return time.Now().UnixNano() >= s.full.Load() }
+
+// diskFull notes that the disk refused data: for a moment everything passes through uncached, and space is made.
+func (s *store) diskFull(err error) {
+	now := time.Now()
+	if was := s.full.Swap(now.Add(time.Second).UnixNano()); was < now.Add(-10*time.Second).UnixNano() {
+		s.log.Warn("cache disk takes no data, reading past it", "error", err)
+	}
+	s.wake()
+}
+
+func (s *store) wake() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// entry returns the space account of an inode.
+func (s *store) entry(inode uint64) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[inode]
+	if e == nil {
+		e = &entry{}
+		s.entries[inode] = e
+	}
+	return e
+}
+
+func (s *store) account(e *entry, delta int64) {
+	e.bytes.Add(delta)
+	if s.used.Add(delta) > s.cap && delta > 0 {
+		s.wake()
+	}
+}
+
+func (s *store) markDirty(inode uint64) {
+	s.mu.Lock()
+	s.dirty[inode] = struct{}{}
+	s.mu.Unlock()
+}
+
+func (s *store) takeDirty() []uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]uint64, 0, len(s.dirty))
+	for id := range s.dirty {
+		out = append(out, id)
+	}
+	clear(s.dirty)
+	return out
+}
