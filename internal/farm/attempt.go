@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -23,7 +24,7 @@ func (f *Farm) place(a *attempt) {
 		s.job.live++
 	}
 	if state.OnNode() {
-		n.live = append(n.live, a)
+		n.live = insert(n.live, a)
 		n.recount()
 		if ses := f.sessions[a.rec.Session]; ses != nil {
 			ses.attempt = a
@@ -31,10 +32,16 @@ func (f *Farm) place(a *attempt) {
 		f.orders.add(n.rec.ID)
 	}
 	if state == AttemptFencing {
-		n.fencing = append(n.fencing, a)
+		n.fencing = insert(n.fencing, a)
 	}
 	f.warming.put(a.rec.ID, state == AttemptWarming)
 	f.landing.put(a.rec.ID, state == AttemptLanding)
+}
+
+// insert keeps a list of attempts in the order in which they were made.
+func insert(list []*attempt, a *attempt) []*attempt {
+	i, _ := slices.BinarySearchFunc(list, a, func(x, y *attempt) int { return cmp.Compare(x.rec.ID, y.rec.ID) })
+	return slices.Insert(list, i, a)
 }
 
 // displace is the inverse of place.

@@ -90,6 +90,9 @@ func (s *UnitSet) Clear() { *s = UnitSet{} }
 // Clone returns a copy that shares nothing.
 func (s *UnitSet) Clone() UnitSet { return UnitSet{slices.Clone(s.runs), s.n} }
 
+// Equal reports whether both sets hold the same units.
+func (s *UnitSet) Equal(o *UnitSet) bool { return slices.Equal(s.runs, o.runs) }
+
 // Runs yields the set's intervals in order, both ends included.
 func (s *UnitSet) Runs(yield func(first, last int64) bool) {
 	for _, r := range s.runs {

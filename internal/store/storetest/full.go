@@ -1,0 +1,62 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/spillway/spillway/internal/farm"
+)
+
+// Full returns a batch with one record of every kind and something in every field that is easily forgotten.
+func Full() farm.Batch {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 123456789, time.UTC)
+	path := farm.StoragePath{Location: "nas", Path: "shot/frame_0001.png"}
+	receipt := &farm.Receipt{Filer: "edge", Serial: 7, Size: 10, SHA256: "ab", Issued: at}
+	var set farm.UnitSet
+	set.AddRange(0, 9_999_999)
+	set.Remove(4711)
+	needs := farm.Requirements{
+		VCPUs: 0.5, MemoryMiB: 1, Amounts: map[string]farm.Range{"licence": {Min: 1, Max: 2}},
+		Attributes: map[string]farm.AttrNeed{"attr.os": {AnyOf: []string{"linux"}}},
+	}
+	b := farm.Batch{Events: []farm.Event{{
+		Seq: 1, At: at, Kind: "unit", Job: "j1", Step: 1, Unit: 2, Attempt: "a1", Node: "n1", Pool: "p", From: "x", To: "y", Reason: "z",
+	}}}
+	b.Records = farm.Records{
+		Specs: []farm.SpecRecord{{Job: "j1", JobSpec: farm.JobSpec{
+			Parameters: map[string]string{"Frames": "1-24", "ä": "\u0000\""}, Template: []byte(`{"name":"ä"}`), Policy: []byte("{}"),
+			Assets: []farm.StoragePath{path},
+		}}},
+		Jobs: []farm.Job{{
+			ID: "j1", Name: "shot", Owner: "mara", Queue: "q", Priority: 50, State: farm.JobPaused, Reason: "r", Submitted: at,
+			Deadline: at, Estimate: 8.5, MaxRetries: 2, Key: "k",
+		}},
+		Steps: []farm.StepRecord{{StepRef: farm.StepRef{Job: "j1", Step: 0}, Step: farm.Step{
+			Name: "Render", Units: 10_000_000, DependsOn: []int{1}, Needs: needs, Estimate: farm.Estimate{Count: 2, Mean: 1.5, M2: 0.25},
+			BySite: map[farm.SiteID]farm.Estimate{"cloud": {Count: 1}}, Expected: 2, HasOwn: true, Succeeded: set,
+			Failures: map[int64]int{4711: 2}, BackOff: map[int64]time.Time{4711: at},
+		}}},
+		Attempts: []farm.Attempt{{
+			ID: "a1", Unit: farm.UnitRef{StepRef: farm.StepRef{Job: "j1"}, Unit: 4711}, Number: 2, Node: "n1", Site: "cloud", Session: "s1",
+			State: farm.AttemptFencing, Reason: "r", Cause: farm.CauseNodeLost, Epoch: 3, Assigned: at, Started: at, Ended: at, ExitCode: -1,
+			RunTime: time.Second, CPUTime: time.Millisecond, MaxRSS: 1, LogSize: 2, Expected: []farm.StoragePath{path},
+			Inputs:  []farm.StoragePath{path},
+			Outputs: []farm.Output{{StoragePath: path, Size: 10, SHA256: "ab", Kind: "image/png", Width: 480, Height: 270, Receipt: receipt}},
+			Removed: []farm.Removed{{StoragePath: path, Size: 3}},
+		}},
+		Sessions: []farm.Session{{ID: "s1", Node: "n1", Step: farm.StepRef{Job: "j1"}, Ending: true, Opened: at}},
+		Nodes: []farm.Node{{
+			ID: "n1", Site: "cloud", Pool: "p", Instance: "i-1", State: farm.NodeLost, Reason: "r", Created: at, Joined: at, Gone: at, LastSeen: at,
+			BootID: "b", Price: 0.5, Killed: true, Stop: true, Returned: true,
+			Capacity: farm.Capacity{VCPUs: 2, MemoryMiB: 1, Amounts: map[string]float64{"licence": 1}, Attributes: map[string][]string{"attr.os": {"linux"}}},
+			Mounts:   []farm.MountSession{{Location: "nas", Filer: "cloud", ID: 1 << 63, Dead: true}},
+			Blocked:  map[farm.JobID]string{"j1": "because"}, Failures: map[farm.JobID]int{"j1": 3},
+		}},
+		Pools: []farm.Pool{{ID: "p", Site: "cloud", Min: 1, Max: 2, Wanted: 2, Reason: "r", Decided: at, Stopped: true, Created: 9}},
+		Primings: []farm.Priming{{
+			Job: "j1", Filer: "cloud", State: farm.PrimingRunning, Reason: "r", Files: 4, FilesDone: 3, Bytes: 2, BytesDone: 1, Started: at,
+		}},
+		Decisions: []farm.Decision{{ID: "d1", At: at, Pool: "p", Have: 1, Want: 2, Reason: "r", Cap: "c"}},
+		LastSeq:   1,
+	}
+	return b
+}
