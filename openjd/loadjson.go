@@ -33,7 +33,11 @@ func (s *source) loadJSON() *node {
 	line, column := l.line, l.column
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		line, column = s.position(int(syntax.Offset) - 1)
+		at := syntax.Offset // of the byte itself if a token is out of place, of the next one if a token is malformed
+		if at != l.d.InputOffset() {
+			at--
+		}
+		line, column = s.position(int(at))
 	} else if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
 		line, column = s.position(len(s.text))
 		err = errors.New("the document ends too early")

@@ -31,8 +31,8 @@ func (r *Redactor) Add(value string) {
 func (r *Redactor) Line(line string) string {
 	if rest, ok := strings.CutPrefix(line, SetRedactedEnv.String()+":"); ok {
 		end := line[len(strings.TrimRight(line, "\r\n")):]
-		name, _, _ := strings.Cut(strings.TrimLeft(strings.TrimRight(rest, "\r\n"), " \t\""), "=")
-		if checkEnvName(name) != nil {
+		name, _, ok := strings.Cut(strings.TrimLeft(strings.TrimRight(rest, "\r\n"), " \t\""), "=")
+		if !ok || checkEnvName(name) != nil {
 			return SetRedactedEnv.String() + ": " + Redacted + end
 		}
 		return SetRedactedEnv.String() + ": " + name + "=" + Redacted + end
