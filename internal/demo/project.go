@@ -39,9 +39,20 @@ func makeProject(ctx context.Context, c Config) (files int, size int64, err erro
 	if err != nil {
 		return 0, 0, fmt.Errorf("make the project: %w", err)
 	}
-	err = filepath.WalkDir(c.project(), func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	return projectSize(c)
+}
+
+// projectSize counts the project's own files, without what was rendered.
+func projectSize(c Config) (files int, size int64, err error) {
+	err = filepath.WalkDir(c.project(), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
 			return err
+		}
+		if path == c.outDir() {
+			return fs.SkipDir
+		}
+		if d.IsDir() {
+			return nil
 		}
 		info, err := d.Info()
 		if err != nil {

@@ -39,6 +39,7 @@ type Config struct {
 	// ${vcpus}, ${memory} (MiB) and ${cpu} stand for what the machine is given.
 	Command []string
 	CPUs    []int         // that machines are bound to in turn; by default all
+	Env     []string      // NAME=VALUE, added to the environment of this process
 	Grace   time.Duration // between asking a machine's processes to end and ending them (5 s)
 	Log     *slog.Logger
 }
@@ -144,7 +145,7 @@ func (p *Provider) start(rec record, spec provider.Spec) error {
 	argv := p.expand(spec)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = p.dir(rec.Name)
-	cmd.Env = append(os.Environ(), Variable+"="+rec.ID)
+	cmd.Env = append(append(os.Environ(), p.c.Env...), Variable+"="+rec.ID)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
