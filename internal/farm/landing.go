@@ -55,6 +55,7 @@ func (c LandingFailed) apply(f *Farm, now time.Time) (any, error) {
 	if a == nil || a.rec.State != AttemptLanding {
 		return nil, nil
 	}
+	c.Reason = orElse(c.Reason, "the storage did not take its outputs")
 	switch c.Outcome {
 	case LandingFails:
 		f.finish(now, a, AttemptFailed, CauseStorage, c.Reason)

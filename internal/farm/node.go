@@ -130,6 +130,7 @@ func (n *node) tidy() {
 }
 
 func (c NodeDrain) apply(f *Farm, now time.Time) (any, error) {
+	c.Reason = orElse(c.Reason, "asked to drain")
 	n, err := f.node(c.Node)
 	if err != nil {
 		return nil, err
@@ -188,7 +189,7 @@ func (c NodeGone) apply(f *Farm, now time.Time) (any, error) {
 	}
 	switch n.rec.State {
 	case NodeOnline, NodeDraining:
-		f.lose(now, n, c.Reason)
+		f.lose(now, n, orElse(c.Reason, "held for dead on request"))
 	case NodeLost:
 	default:
 		return nil, fault.New(fault.Conflict, "node %s is %s: nothing waits for its end", c.Node, n.rec.State)

@@ -49,6 +49,7 @@ func (c PoolPlanned) apply(f *Farm, now time.Time) (any, error) {
 	if c.Want < 0 {
 		return nil, fault.New(fault.Invalid, "pool %s: %d nodes are wanted", c.Pool, c.Want)
 	}
+	c.Reason = orElse(c.Reason, "planned")
 	want := min(c.Want, p.Max)
 	if p.Stopped {
 		want = 0
@@ -206,7 +207,7 @@ func (c NodeCreateFailed) apply(f *Farm, now time.Time) (any, error) {
 	}
 	if c.Final {
 		f.setNode(now, n, NodeDeleting, "could not be created: "+c.Reason)
-	} else if n.rec.Reason != c.Reason {
+	} else if c.Reason != "" && n.rec.Reason != c.Reason {
 		n.rec.Reason = c.Reason
 		f.touchNode(n)
 		f.emitNode(now, n, n.rec.State)

@@ -59,6 +59,9 @@ func (s *UnitSet) Remove(u int64) { s.RemoveRange(u, u) }
 
 // RemoveRange takes all units from first to last out, both included.
 func (s *UnitSet) RemoveRange(first, last int64) {
+	if first > last {
+		return
+	}
 	i := s.search(first)
 	var left []run // what stays of the runs that are cut
 	j := i

@@ -1,0 +1,404 @@
+package farm_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/spillway/spillway/internal/farm"
+)
+
+// dice makes a simulation's choices.
+type dice func(n int) int
+
+// sim is a farm with machines, filers and a provider that misbehave, in virtual time.
+type sim struct {
+	fail   func(format string, args ...any)
+	roll   dice
+	f      *farm.Farm
+	now    time.Time
+	nodes  map[farm.NodeID]*machine
+	fenced map[uint64]bool // mount sessions
+	ids    map[string]int
+	mounts uint64
+	boots  int
+	calm   bool // nothing bad happens any more
+	events []farm.Event
+}
+
+// machine is a node as it really is, whatever the farm thinks.
+type machine struct {
+	id       farm.NodeID
+	site     farm.SiteID
+	pool     farm.PoolID
+	boot     int
+	mount    uint64
+	on       bool // it has power
+	agent    bool // its agent is connected
+	running  map[farm.AttemptID]farm.Attempt
+	sessions map[farm.SessionID]bool
+}
+
+func newSim(roll dice, fail func(string, ...any)) *sim {
+	s := &sim{roll: roll, fail: fail, now: dawn, nodes: map[farm.NodeID]*machine{}, fenced: map[uint64]bool{}, ids: map[string]int{}}
+	s.f = farm.New(config(s.ids))
+	return s
+}
+
+func (s *sim) do(c farm.Command) any {
+	r, err := s.f.Apply(s.now, c)
+	if err != nil {
+		s.fail("%T: %v", c, err)
+	}
+	return r
+}
+
+// step lets a little time pass and one thing happen.
+func (s *sim) step() {
+	s.now = s.now.Add(time.Duration(200+s.roll(1500)) * time.Millisecond)
+	if !s.calm {
+		s.trouble()
+	}
+	for _, m := range s.machines() {
+		s.tend(m)
+	}
+	s.provider()
+	s.storage()
+	s.f.Tick(s.now)
+	s.f.Schedule(s.now, 1+s.roll(20))
+	b := s.f.Changes()
+	s.events = append(s.events, b.Events...)
+	if err := s.f.Check(); err != nil {
+		s.fail("%v", err)
+	}
+}
+
+func (s *sim) machines() []*machine {
+	var list []*machine
+	for _, id := range slices.Sorted(maps.Keys(s.nodes)) {
+		list = append(list, s.nodes[id])
+	}
+	return list
+}
+
+// trouble is what users and machines do.
+func (s *sim) trouble() {
+	switch s.roll(14) {
+	case 0, 1:
+		s.do(farm.SubmitJob{
+			Name: "shot", Priority: s.roll(3) * 50, MaxRetries: s.roll(3),
+			Spec: farm.JobSpec{Assets: []farm.StoragePath{{Location: nas, Path: "textures"}}},
+			Steps: []farm.NewStep{
+				{Name: "Render", Units: int64(1 + s.roll(9)), HasOwn: s.roll(2) == 0},
+				{Name: "Encode", Units: 1, DependsOn: []int{0}},
+			},
+		})
+	case 2, 3:
+		s.power(farm.NodeID(fmt.Sprintf("ws-%d", s.roll(3))), []farm.SiteID{studio, plain}[s.roll(2)], "")
+	case 4, 5:
+		if list := s.machines(); len(list) > 0 {
+			s.crash(list[s.roll(len(list))])
+		}
+	case 6:
+		s.do(farm.PoolPlanned{Pool: "burst", Want: s.roll(5), Reason: "because", Jobs: s.openJobs()})
+	case 7:
+		if jobs := s.f.Jobs(); len(jobs) > 0 {
+			j := jobs[s.roll(len(jobs))].ID
+			c := []farm.Command{
+				farm.CancelJob{Job: j}, farm.RetryJob{Job: j}, farm.PauseJob{Job: j}, farm.ResumeJob{Job: j},
+				farm.SetPriority{Job: j, Priority: s.roll(100)},
+			}[s.roll(5)]
+			_, _ = s.f.Apply(s.now, c) // may be a conflict
+		}
+	case 8:
+		if list := s.f.Nodes(); len(list) > 0 {
+			n := list[s.roll(len(list))].ID
+			_, _ = s.f.Apply(s.now, []farm.Command{
+				farm.NodeDrain{Node: n, Stop: s.roll(2) == 0}, farm.NodeResume{Node: n},
+			}[s.roll(2)])
+		}
+	}
+}
+
+func (s *sim) openJobs() []farm.JobID {
+	var open []farm.JobID
+	for _, d := range s.f.Demand(s.now) {
+		open = append(open, d.Job)
+	}
+	return open
+}
+
+// power turns a machine on, or has an agent that was cut off come back.
+func (s *sim) power(id farm.NodeID, site farm.SiteID, pool farm.PoolID) {
+	m := s.nodes[id]
+	if m == nil {
+		m = &machine{id: id, site: site, pool: pool}
+		s.nodes[id] = m
+	}
+	if !m.on {
+		s.boots++
+		s.mounts++
+		m.on, m.boot, m.mount = true, s.boots, s.mounts
+		m.running, m.sessions = map[farm.AttemptID]farm.Attempt{}, map[farm.SessionID]bool{}
+	}
+	if !m.agent {
+		s.hello(m)
+	}
+}
+
+// crash turns a machine off, cuts its agent off while its tasks go on, or loses the agent's memory.
+func (s *sim) crash(m *machine) {
+	switch s.roll(3) {
+	case 0:
+		m.on, m.agent, m.running = false, false, nil
+	case 1:
+		m.agent = false
+	case 2:
+		m.agent = false
+		if m.on {
+			s.mounts++
+			m.mount, m.running, m.sessions = s.mounts, map[farm.AttemptID]farm.Attempt{}, map[farm.SessionID]bool{}
+		}
+	}
+}
+
+func (s *sim) hello(m *machine) {
+	h := farm.NodeHello{
+		Node: m.id, Site: m.site, Pool: m.pool, BootID: fmt.Sprint(m.boot), Capacity: farm.Capacity{VCPUs: 2, MemoryMiB: 4096},
+		Mounts: []farm.MountSession{s.mountOf(m)},
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.running)) {
+		h.Attempts = append(h.Attempts, farm.AttemptUpdate{Attempt: id, Phase: farm.PhaseRunning})
+	}
+	h.Sessions = slices.Sorted(maps.Keys(m.sessions))
+	r, err := s.f.Apply(s.now, h)
+	if err != nil {
+		return // it is given up
+	}
+	m.agent = true
+	s.obey(m, r.(*farm.Welcome))
+}
+
+func (s *sim) mountOf(m *machine) farm.MountSession {
+	mount := farm.MountSession{Location: nas, Filer: config(s.ids).Sites[m.site].Storage[nas]}
+	if mount.Filer != "" {
+		mount.ID = m.mount
+	}
+	return mount
+}
+
+func (s *sim) obey(m *machine, w *farm.Welcome) {
+	if w == nil {
+		return
+	}
+	for _, id := range w.Cancel {
+		delete(m.running, id)
+		s.do(farm.AttemptUpdate{Node: m.id, Attempt: id, Phase: farm.PhaseEnded, End: farm.AttemptEnd{Cause: farm.CauseCanceled}})
+	}
+	for _, id := range w.EndSessions {
+		delete(m.sessions, id)
+	}
+	for range w.Remount {
+		s.mounts++
+		m.mount = s.mounts
+		if again := s.do(farm.MountReported{Node: m.id, Mount: s.mountOf(m)}).(*farm.Welcome); again != nil {
+			s.fail("a new mount is refused")
+		}
+	}
+}
+
+// tend has a machine carry out its orders, with some of its tasks ending.
+func (s *sim) tend(m *machine) {
+	if s.calm && (!m.agent || !m.on) {
+		s.power(m.id, m.site, m.pool)
+	}
+	if !m.agent {
+		return
+	}
+	s.f.Seen(s.now, m.id)
+	if n, ok := s.f.Node(m.id); !ok || n.State != farm.NodeOnline && n.State != farm.NodeDraining {
+		m.agent = n.State == farm.NodeLost && s.roll(4) > 0 // one that was given up says hello again some time
+		return
+	}
+	orders := s.f.Owed(m.id)
+	for _, a := range orders.Run {
+		s.start(m, a)
+	}
+	for _, a := range orders.Cancel {
+		delete(m.running, a.ID)
+		s.do(farm.AttemptUpdate{Node: m.id, Attempt: a.ID, Phase: farm.PhaseEnded, End: farm.AttemptEnd{Cause: farm.CauseCanceled}})
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.running)) {
+		if s.roll(3) == 0 {
+			s.endTask(m, m.running[id])
+		}
+	}
+	for _, ses := range orders.EndSessions {
+		delete(m.sessions, ses.ID)
+		s.do(farm.SessionEnded{Node: m.id, Session: ses.ID})
+	}
+}
+
+// start checks the promise of the whole farm: nobody else writes a unit's files when an attempt at it starts.
+func (s *sim) start(m *machine, a farm.Attempt) {
+	if _, ok := m.running[a.ID]; ok {
+		return
+	}
+	for _, o := range s.machines() {
+		for _, b := range o.running {
+			if b.Unit == a.Unit && (o.site == plain || !s.fenced[o.mount]) {
+				s.fail("%s starts %v on %s while %s still writes it on %s", a.ID, a.Unit, m.id, b.ID, o.id)
+			}
+		}
+	}
+	m.running[a.ID], m.sessions[a.Session] = a, true
+	s.obey(m, s.do(farm.AttemptUpdate{Node: m.id, Attempt: a.ID, Phase: farm.PhaseAccepted}).(*farm.Welcome))
+}
+
+func (s *sim) endTask(m *machine, a farm.Attempt) {
+	delete(m.running, a.ID)
+	u := farm.AttemptUpdate{Node: m.id, Attempt: a.ID, Phase: farm.PhaseEnded}
+	u.End.RunTime = time.Duration(1+s.roll(9)) * time.Second
+	switch {
+	case !s.calm && s.roll(4) == 0, s.fenced[m.mount]:
+		u.End.Cause = farm.CauseTask
+	default:
+		for _, p := range a.Expected {
+			u.End.Outputs = append(u.End.Outputs, farm.Output{StoragePath: p, Size: 9, SHA256: "ab"})
+		}
+	}
+	s.obey(m, s.do(u).(*farm.Welcome))
+}
+
+// provider makes and unmakes machines.
+func (s *sim) provider() {
+	for _, o := range s.f.OwedCreates() {
+		if s.calm || s.roll(2) == 0 {
+			s.do(farm.NodeCreated{Node: o.Node.ID, Instance: "i-" + string(o.Node.ID)})
+			s.power(o.Node.ID, o.Node.Site, o.Node.Pool)
+		}
+	}
+	for _, n := range s.f.OwedDeletes() {
+		if s.calm || s.roll(2) == 0 {
+			delete(s.nodes, n.ID)
+			s.do(farm.NodeDeleteConfirmed{Node: n.ID})
+		}
+	}
+}
+
+// storage primes, flushes and fences, now and then.
+func (s *sim) storage() {
+	lazy := func() bool { return !s.calm && s.roll(3) > 0 }
+	for _, o := range s.f.OwedPrimings() {
+		if !lazy() {
+			s.do(farm.PrimingEnded{Job: o.Job, Filer: o.Filer})
+		}
+	}
+	for _, o := range s.f.OwedWarmings() {
+		if !lazy() {
+			s.do(farm.WarmDone{Attempt: o.Attempt})
+		}
+	}
+	for _, o := range s.f.OwedFlushes(100) {
+		if lazy() {
+			continue
+		}
+		if !s.calm && s.roll(10) == 0 {
+			s.do(farm.LandingFailed{Attempt: o.Attempt, Reason: "away", Outcome: farm.LandingOutcome(s.roll(3))})
+			continue
+		}
+		done := farm.LandingDone{Attempt: o.Attempt}
+		for _, p := range o.Paths {
+			done.Receipts = append(done.Receipts, farm.Landed{StoragePath: p, Receipt: farm.Receipt{Size: 9, SHA256: "AB"}})
+		}
+		s.do(done)
+	}
+	for _, o := range s.f.OwedFences() {
+		if !lazy() {
+			s.fenced[o.Mount.ID] = true
+			s.do(farm.FenceDone{Node: o.Node, Mounts: []farm.MountSession{o.Mount}})
+		}
+	}
+}
+
+// finish lets everything work and checks that all jobs come to their end.
+func (s *sim) finish() {
+	s.calm = true
+	s.power("ws-0", studio, "")
+	for _, n := range s.f.Nodes() {
+		_, _ = s.f.Apply(s.now, farm.NodeResume{Node: n.ID})
+	}
+	for _, j := range s.f.Jobs() {
+		if j.State == farm.JobPaused {
+			s.do(farm.ResumeJob{Job: j.ID})
+		}
+	}
+	for range 600 {
+		if len(s.f.Demand(s.now)) == 0 {
+			break
+		}
+		s.step()
+	}
+	for _, d := range s.f.Demand(s.now) {
+		why, _ := s.f.Why(s.now, d.Job)
+		s.fail("job %s does not end: %q", d.Job, why.Lines)
+	}
+	for _, j := range s.f.Jobs() {
+		for i, c := range j.Counts {
+			if sum := c.Pending + c.Assigned + c.Landing + c.Fencing + c.Succeeded + c.Failed + c.Canceled; sum != j.Steps[i].Units {
+				s.fail("job %s: %+v are %d of %d units", j.ID, c, sum, j.Steps[i].Units)
+			}
+		}
+	}
+	for i, e := range s.events {
+		if e.Seq != uint64(i+1) || e.Reason == "" {
+			s.fail("event %d: %+v", i+1, e)
+		}
+	}
+}
+
+func TestSimulation(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		number := rapid.Uint32()
+		s := newSim(func(n int) int { return int(number.Draw(r, "roll") % uint32(n)) }, r.Fatalf)
+		for range rapid.IntRange(1, 60).Draw(r, "steps") {
+			s.step()
+		}
+		s.finish()
+	})
+}
+
+// TestLongLife is one farm over many virtual hours.
+func TestLongLife(t *testing.T) {
+	for seed := range uint64(4) {
+		s := newSim(rand.New(rand.NewPCG(seed, 7)).IntN, t.Fatalf)
+		for range 1500 {
+			s.step()
+		}
+		s.finish()
+	}
+}
+
+// TestSameSeedSameLife runs the same life twice: the histories have to be equal to the last byte.
+func TestSameSeedSameLife(t *testing.T) {
+	history := func() string {
+		s := newSim(rand.New(rand.NewPCG(3, 9)).IntN, t.Fatalf)
+		for range 400 {
+			s.step()
+		}
+		text, err := json.Marshal(s.events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if a, b := history(), history(); a != b {
+		t.Error("two lives from one seed differ")
+	}
+}
