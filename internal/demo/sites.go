@@ -60,10 +60,11 @@ func (f *farm) startLink(ctx context.Context) error {
 	return err
 }
 
-// farmYAML is the server's configuration. Leases are short, so that a lost node is noticed within the demo's patience.
+// farmYAML is the server's configuration. Its url is how rented nodes reach it: across the link. Leases are short, so that a lost node is noticed within the demo's patience.
 func (f *farm) farmYAML() string {
 	return fmt.Sprintf(`name: demo
 listen: %s
+url: %q
 currency: USD
 lease: %s
 heartbeat: 1s
@@ -83,7 +84,7 @@ tokens:
   - {role: filer, names: cloud, site: %s, file: %q}
   - {role: agent, names: ws-01, site: %s, file: %q}
 `,
-		f.at.server, lease, f.c.nas(), f.c.nas(), homeSite, cloudSite,
+		f.at.server, f.url(f.at.serverWAN), lease, f.c.nas(), f.c.nas(), homeSite, cloudSite,
 		f.url(f.at.edgeControl), f.at.edge, f.url(f.at.cloudControlWAN), f.url(f.at.cloudControl), f.at.cloud,
 		homeSite, f.joinToken("edge"), cloudSite, f.joinToken("cloud"), homeSite, f.joinToken("ws-01")) + f.poolYAML()
 }
@@ -106,7 +107,7 @@ func (f *farm) agentCommand() []string {
 		"--name", "${name}", "--site", "${site}", "--vcpus", "1", "--memory", "4GiB", "--cpu-list", "${cpu}"}
 }
 
-// poolYAML is the burst pool. Its nodes reach the server across the link.
+// poolYAML is the burst pool.
 func (f *farm) poolYAML() string {
 	if f.c.BurstMax == 0 {
 		return ""
@@ -117,7 +118,6 @@ func (f *farm) poolYAML() string {
   - name: %s
     site: %s
     provider: process
-    url: %q
     command: %s
     cpus: [1, 0]
     max: %d
@@ -125,7 +125,7 @@ func (f *farm) poolYAML() string {
     price: %g
     boot: 5s
     idle: 5s
-`, pool, cloudSite, f.url(f.at.serverWAN), quoted, f.c.BurstMax, f.c.Price)
+`, pool, cloudSite, quoted, f.c.BurstMax, f.c.Price)
 }
 
 // startEdge starts the filer next to the NAS.
