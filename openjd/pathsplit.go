@@ -30,15 +30,13 @@ func (p *splitPath) push(name string) {
 		p.names = append(p.names, name)
 	case last >= 0 && p.names[last] != "..":
 		p.names = p.names[:last]
-	case !p.absolute():
+	case !p.rooted():
 		p.names = append(p.names, name)
 	}
 }
 
-// absolute reports whether the path means the same in every directory.
-func (p splitPath) absolute() bool {
-	return len(p.anchor) > 0 && (p.format != Windows || len(p.anchor) > 2)
-}
+// rooted reports whether the path starts at a root, above which there is nothing.
+func (p splitPath) rooted() bool { return endsInSeparator(p.anchor, p.format) }
 
 // windowsAnchor cuts a path that uses backslashes only.
 func windowsAnchor(path string) (anchor, rest string) {
@@ -57,7 +55,7 @@ func windowsAnchor(path string) (anchor, rest string) {
 	return "", path
 }
 
-// below returns the names of p under parent.
+// below returns the names of p under parent, if p lies there.
 func (p splitPath) below(parent splitPath) ([]string, bool) {
 	if !p.same(p.anchor, parent.anchor) || len(p.names) < len(parent.names) {
 		return nil, false
@@ -67,7 +65,8 @@ func (p splitPath) below(parent splitPath) ([]string, bool) {
 			return nil, false
 		}
 	}
-	return p.names[len(parent.names):], true
+	rest := p.names[len(parent.names):]
+	return rest, len(rest) == 0 || rest[0] != ".."
 }
 
 // same compares as the format's file systems do: Windows ignores case.
