@@ -24,6 +24,7 @@ import (
 type cli struct {
 	Globals
 
+	Demo       DemoCmd       `cmd:"" help:"Render a real shot on a small hybrid farm on this machine."`
 	Job        JobCmd        `cmd:"" help:"Submit jobs and look after them."`
 	Node       NodeCmd       `cmd:"" help:"Look after nodes."`
 	Pool       PoolCmd       `cmd:"" help:"Look after elastic pools."`
