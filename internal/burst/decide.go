@@ -6,15 +6,21 @@ import (
 	"time"
 )
 
-// decide turns the searches' numbers into what is to be done with one pool now.
-func (p *planner) decide(pool *Pool, need, keep target) Decision {
+// decide turns the searches' numbers into what is to be done with one pool now. A pool that has nodes gets more only if
+// less than hold of them would leave next to no margin, and gives some back only down to keep, which leaves a wide one:
+// between the two, measurements may vary without consequence.
+func (p *planner) decide(pool *Pool, need target, hold, keep int) Decision {
 	standing := p.standing(pool)
 	d := Decision{Pool: pool.Name, Have: len(standing), Want: need.counts[pool.Name], Cap: need.caps[pool.Name]}
 	if pool.Stopped {
 		d.Cap = "stopped"
 	}
-	if d.Want < d.Have && !pool.Stopped {
-		d.Want = min(d.Have, max(d.Want, keep.counts[pool.Name]), max(pool.Max, 0))
+	switch {
+	case pool.Stopped:
+	case d.Want < d.Have:
+		d.Want = min(d.Have, max(d.Want, keep), max(pool.Max, 0))
+	case d.Have > 0 && hold <= d.Have:
+		d.Want, d.Cap = d.Have, ""
 	}
 	work := p.driver(pool, need)
 	if work != nil {

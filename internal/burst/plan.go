@@ -12,10 +12,12 @@ import (
 func Plan(now time.Time, in Input) []Decision {
 	p := newPlanner(now, in)
 	need := p.search(p.settings.Margin)
+	hold := p.search(p.settings.Margin / 4)
 	keep := p.search(p.settings.Keep)
 	out := make([]Decision, len(in.Pools))
 	for i := range in.Pools {
-		out[i] = p.decide(&in.Pools[i], need, keep)
+		pool := &in.Pools[i]
+		out[i] = p.decide(pool, need, hold.counts[pool.Name], keep.counts[pool.Name])
 	}
 	return out
 }

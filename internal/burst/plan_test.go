@@ -113,7 +113,7 @@ func TestPlan(t *testing.T) {
 		"budget": {
 			change: func(in *burst.Input) { in.Settings.Budget = new(0.01) },
 			want: burst.Decision{Job: "j1", Cap: "budget",
-				Reason: "shot: 24 frames × 8.4 s end in 202 s at home on 1 node; deadline in 131 s; the goal cannot be met: burst nodes cannot help, and 0.01 of the budget are left"},
+				Reason: "shot: 24 frames × 8.4 s end in 202 s at home on 1 node; deadline in 131 s; the goal cannot be met: without burst nodes, and 0.01 of the budget are left"},
 		},
 		"cold storage": {
 			work: func(w *burst.Work) { w.Warm = map[string]burst.Warm{"cloud": {Share: 0.4, Left: 12 * time.Second}} },

@@ -84,37 +84,26 @@ func (p *planner) need(w *Work, t target) string {
 
 // outcome tells what the wanted nodes lead to, and what kept them from being more.
 func (p *planner) outcome(w *Work, d Decision, t target) string {
-	end := t.final.ends[p.index(w)]
-	if d.Want != t.counts[d.Pool] {
-		counts := maps.Clone(t.counts)
-		counts[d.Pool] = d.Want
-		end = p.try(counts).ends[p.index(w)]
-	}
-	late := false
-	for _, i := range t.late {
-		late = late || p.work[i] == w
-	}
-	var s string
-	switch {
-	case d.Want == 0 && late:
-		s = "burst nodes cannot help"
-	case math.IsInf(end, 1):
-		s = fmt.Sprintf("wants %s", burstNodes(d.Want))
-	default:
-		s = fmt.Sprintf("with %s in %s", burstNodes(d.Want), span(end))
-	}
-	if !late {
-		return s
+	counts := maps.Clone(t.counts)
+	counts[d.Pool] = d.Want
+	end := p.try(counts).ends[p.index(w)]
+	s := fmt.Sprintf("with %s in %s", burstNodes(d.Want), span(end))
+	if d.Want == 0 {
+		s = "without burst nodes"
 	}
 	goal, _ := w.goal(p.settings)
-	if end > goal.Sub(p.now).Seconds() {
+	switch left := goal.Sub(p.now).Seconds(); {
+	case end > left:
 		s = "the goal cannot be met: " + s
-	} else {
-		s += ", with less than the margin to spare"
+		if d.Cap == "" {
+			return s + ", and more would not help"
+		}
+	case end > left*(1-p.settings.Margin):
+		s += ", with little to spare"
+	default:
+		return s
 	}
 	switch d.Cap {
-	case "":
-		s += ", and more would not help"
 	case "max":
 		s += ", and the pool has at most " + nodes(max(p.pool(d.Pool).Max, 0))
 	case "hourly":
