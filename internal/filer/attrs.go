@@ -212,9 +212,11 @@ func (f *Filer) gone(ino *inode) {
 	ino.mu.Lock()
 	ino.foreign()
 	ino.known = false
+	sub(&ino.target.dirty, ino.unstable.bytes)
+	ino.unstable = unstable{}
 	ino.mu.Unlock()
 	f.table.forget(ino)
-	if err := f.ids.drop(ino.id, identity{ino.target.id, ino.oid}); err != nil {
+	if err := f.ids.drop(ino.id, fileKey{ino.target.id, ino.oid}); err != nil {
 		f.log.Error("forget a deleted file", "inode", ino.id, "error", err)
 	}
 }

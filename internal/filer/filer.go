@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/origin"
+	"github.com/spillway/spillway/internal/origin/posix"
 	"github.com/spillway/spillway/nfs"
 )
 
@@ -34,8 +36,12 @@ type Config struct {
 
 // Export is a path that clients mount and the origin behind it.
 type Export struct {
-	Path   string // absolute and clean, "/nas"
+	Path string // absolute and clean, "/nas"
+	// Origin is the storage, or Open opens it, given where it may keep its places; the filer then closes it. Name is what
+	// the opened origin will describe itself as: it must not change as long as it is the same storage.
 	Origin origin.Origin
+	Open   func(posix.Places) (origin.Origin, error)
+	Name   string
 	// Verify is how long attributes and names are trusted; 0: 30 s.
 	Verify time.Duration
 	// Block is the fetch block in bytes, a power of two from 64 KiB to 1 MiB; 0: 256 KiB.
@@ -58,6 +64,7 @@ type target struct {
 	parent Parent
 
 	traffic traffic
+	dirty   atomic.Uint64 // bytes acknowledged as unstable and not yet committed
 
 	mu      sync.Mutex
 	root    uint64 // inode id; 0: not yet known
@@ -80,6 +87,7 @@ type Filer struct {
 	drc      *replies
 	mounts   *mountList
 	targets  []*target
+	opened   []origin.Origin // by us, to be closed by us
 	byID     map[uint32]*target
 	started  time.Time
 	server   *nfs.Server
@@ -116,6 +124,7 @@ func Open(cfg Config) (f *Filer, err error) {
 	}
 	defer func() {
 		if err != nil {
+			f.closeOrigins()
 			f.kv.Close()
 		}
 	}()
@@ -164,7 +173,11 @@ func (f *Filer) load() (err error) {
 // openTarget gives an export its durable number. Another origin at the same path is another target: handles of the old
 // one must not reach files of the new one.
 func (f *Filer) openTarget(e Export) (*target, error) {
-	key := append([]byte{'t'}, e.Path+"\x00"+e.Origin.Describe()...)
+	name := e.Name
+	if e.Origin != nil {
+		name = e.Origin.Describe()
+	}
+	key := append([]byte{'t'}, e.Path+"\x00"+name...)
 	v, err := f.kv.Get(key)
 	if err != nil {
 		return nil, err
@@ -179,8 +192,15 @@ func (f *Filer) openTarget(e Export) (*target, error) {
 			return nil, err
 		}
 	}
+	id, o := binary.BigEndian.Uint32(v), e.Origin
+	if o == nil {
+		if o, err = e.Open(places{f.kv, id}); err != nil {
+			return nil, err
+		}
+		f.opened = append(f.opened, o)
+	}
 	t := &target{
-		id: binary.BigEndian.Uint32(v), path: e.Path, origin: e.Origin, caps: e.Origin.Caps(),
+		id: id, path: e.Path, origin: o, caps: o.Caps(),
 		verify: e.Verify, block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
 	}
 	return t, t.traffic.load(f.kv, t.id)
@@ -209,8 +229,8 @@ func (f *Filer) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// Close stops serving, ends the work in flight, persists what is cached and closes the cache. Origins stay open: they
-// belong to the caller.
+// Close stops serving, ends the work in flight, persists what is cached and closes the cache. Origins that the caller
+// opened stay open.
 func (f *Filer) Close() error {
 	f.mu.Lock()
 	if f.closing {
@@ -228,7 +248,7 @@ func (f *Filer) Close() error {
 	}
 	f.cancel(errClosing)
 	f.work.Wait()
-	return errors.Join(err, f.persist(), f.closeFiles(), f.kv.Close())
+	return errors.Join(err, f.persist(), f.closeFiles(), f.closeOrigins(), f.kv.Close())
 }
 
 // kill stops the filer the way kill -9 would, as far as a process can do that to itself: nothing more is written.
@@ -240,7 +260,15 @@ func (f *Filer) kill() {
 	f.cancel(errClosing)
 	f.work.Wait()
 	f.closeFiles()
+	f.closeOrigins()
 	f.kv.Close()
+}
+
+func (f *Filer) closeOrigins() (err error) {
+	for _, o := range f.opened {
+		err = errors.Join(err, o.Close())
+	}
+	return err
 }
 
 func (f *Filer) closeFiles() error {
@@ -302,10 +330,24 @@ func (f *Filer) rootOf(ctx context.Context, t *target) (*inode, error) {
 func (f *Filer) staleFile(ino *inode) {
 	ctx, cancel := context.WithTimeout(f.ctx, 10*time.Second)
 	defer cancel()
-	if root, err := ino.target.origin.Root(ctx); err != nil || root.ID == ino.oid {
-		return
+	root, err := ino.target.origin.Root(ctx)
+	switch {
+	case origin.IsGone(err) || err == nil && root.ID == ino.oid:
+		f.lostAccess(ino.target)
+	case err == nil:
+		f.gone(ino)
 	}
-	f.gone(ino)
+}
+
+// lostAccess makes the next use of the export's root mount again.
+func (f *Filer) lostAccess(t *target) {
+	if m, ok := t.origin.(interface{ Remount() }); ok {
+		f.log.Warn("the storage refuses its root, mounting again", "export", t.path, "origin", t.origin.Describe())
+		m.Remount()
+	}
+	t.mu.Lock()
+	t.root = 0
+	t.mu.Unlock()
 }
 
 func isCancel(err error) bool {

@@ -14,13 +14,13 @@ type ids struct {
 	kv KV
 
 	mu       sync.Mutex
-	next     uint64                   // mu guards next, limit and pending
-	limit    uint64                   // ids below it are reserved durably
-	pending  map[identity]*allocation // being made durable
-	reserved sync.Mutex               // one reservation at a time
+	next     uint64                  // mu guards next, limit and pending
+	limit    uint64                  // ids below it are reserved durably
+	pending  map[fileKey]*allocation // being made durable
+	reserved sync.Mutex              // one reservation at a time
 }
 
-type identity struct {
+type fileKey struct {
 	target uint32
 	id     origin.ID
 }
@@ -43,7 +43,7 @@ func openIDs(kv KV) (*ids, error) {
 	if len(v) == 8 {
 		next = binary.BigEndian.Uint64(v)
 	}
-	return &ids{kv: kv, next: next, limit: next, pending: map[identity]*allocation{}}, nil
+	return &ids{kv: kv, next: next, limit: next, pending: map[fileKey]*allocation{}}, nil
 }
 
 // find returns the inode ids of the identities, in order, giving new ones to those that have none.
@@ -77,7 +77,7 @@ func (s *ids) give(target uint32, identities []origin.ID, fresh []int, out []uin
 	allocs := make(map[int]*allocation, len(fresh))
 	s.mu.Lock()
 	for _, i := range fresh {
-		key := identity{target, identities[i]}
+		key := fileKey{target, identities[i]}
 		a, busy := s.pending[key]
 		if busy {
 			wait = append(wait, i)
@@ -95,7 +95,7 @@ func (s *ids) give(target uint32, identities []origin.ID, fresh []int, out []uin
 	s.mu.Lock()
 	for _, i := range mine {
 		allocs[i].err = err
-		delete(s.pending, identity{target, identities[i]})
+		delete(s.pending, fileKey{target, identities[i]})
 		close(allocs[i].done)
 	}
 	s.mu.Unlock()
@@ -153,19 +153,19 @@ func (s *ids) ensure(n uint64) error {
 }
 
 // identityOf returns what an inode id stands for; fault.NotFound when it was dropped.
-func (s *ids) identityOf(inode uint64) (identity, error) {
+func (s *ids) identityOf(inode uint64) (fileKey, error) {
 	v, err := s.kv.Get(inodeKey('i', inode))
 	if err != nil {
-		return identity{}, err
+		return fileKey{}, err
 	}
 	if len(v) < 4 {
-		return identity{}, fault.New(fault.NotFound, "inode %d is not known", inode)
+		return fileKey{}, fault.New(fault.NotFound, "inode %d is not known", inode)
 	}
-	return identity{binary.BigEndian.Uint32(v), origin.ID(v[4:])}, nil
+	return fileKey{binary.BigEndian.Uint32(v), origin.ID(v[4:])}, nil
 }
 
 // drop forgets an inode that the origin says is gone.
-func (s *ids) drop(inode uint64, key identity) error {
+func (s *ids) drop(inode uint64, key fileKey) error {
 	return s.kv.Apply([]Change{
 		{Key: inodeKey('i', inode)}, {Key: identityKey('o', key.target, key.id)}, {Key: identityKey('p', key.target, key.id)},
 		{Key: inodeKey('d', inode)}, {Key: inodeKey('r', inode)},

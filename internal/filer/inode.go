@@ -45,13 +45,13 @@ type unstable struct {
 type table struct {
 	mu       sync.Mutex
 	byID     map[uint64]*inode
-	byOrigin map[identity]*inode
+	byOrigin map[fileKey]*inode
 	idle     *list.List // of *inode, least recently used first
 	limit    int
 }
 
 func newTable(limit int) *table {
-	return &table{byID: map[uint64]*inode{}, byOrigin: map[identity]*inode{}, idle: list.New(), limit: limit}
+	return &table{byID: map[uint64]*inode{}, byOrigin: map[fileKey]*inode{}, idle: list.New(), limit: limit}
 }
 
 // known returns the inode if it is in memory. Whoever gets an inode must put it back.
@@ -61,7 +61,7 @@ func (t *table) known(id uint64) *inode {
 	return t.take(t.byID[id])
 }
 
-func (t *table) knownOrigin(key identity) *inode {
+func (t *table) knownOrigin(key fileKey) *inode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.take(t.byOrigin[key])
@@ -87,7 +87,7 @@ func (t *table) add(id uint64, tg *target, oid origin.ID) *inode {
 	if ino == nil {
 		ino = &inode{id: id, target: tg, oid: oid}
 		t.byID[id] = ino
-		t.byOrigin[identity{tg.id, oid}] = ino
+		t.byOrigin[fileKey{tg.id, oid}] = ino
 	}
 	return t.take(ino)
 }
@@ -134,7 +134,7 @@ func (t *table) remove(ino *inode) {
 		ino.lru = nil
 	}
 	delete(t.byID, ino.id)
-	delete(t.byOrigin, identity{ino.target.id, ino.oid})
+	delete(t.byOrigin, fileKey{ino.target.id, ino.oid})
 }
 
 func (t *table) len() int {

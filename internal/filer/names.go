@@ -149,7 +149,7 @@ func (f *Filer) lookupOrigin(ctx context.Context, as origin.Cred, dir *inode, na
 
 // adopt returns the inode of a node the origin described, to be put back, and notes its attributes.
 func (f *Filer) adopt(t *target, node origin.Node, sent time.Time) (*inode, error) {
-	ino := f.table.knownOrigin(identity{t.id, node.ID})
+	ino := f.table.knownOrigin(fileKey{t.id, node.ID})
 	if ino == nil {
 		ids, err := f.ids.find(t.id, []origin.ID{node.ID})
 		if err != nil {
@@ -178,7 +178,7 @@ func (f *Filer) adoptAll(t *target, nodes []*origin.Node, sent time.Time) ([]uin
 		if n == nil {
 			continue
 		}
-		if ino := f.table.knownOrigin(identity{t.id, n.ID}); ino != nil {
+		if ino := f.table.knownOrigin(fileKey{t.id, n.ID}); ino != nil {
 			out[i] = ino.id
 			note(ino, n)
 			continue

@@ -44,7 +44,7 @@ func (e *Export) check() error {
 	if !strings.HasPrefix(e.Path, "/") || e.Path != path.Clean(e.Path) || strings.HasPrefix(e.Path, sessionPrefix) {
 		return fault.New(fault.Invalid, "export path %q must be absolute and clean, such as /nas", e.Path)
 	}
-	if e.Origin == nil {
+	if e.Origin == nil && e.Open == nil {
 		return fault.New(fault.Invalid, "export %s has no origin", e.Path)
 	}
 	switch {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/spillway/spillway/internal/fault"
 )
 
 // upkeep persists every second and makes space when asked to, until ctx ends.
@@ -17,12 +19,24 @@ func (f *Filer) upkeep(ctx context.Context) {
 			return
 		case <-tick.C:
 			f.drc.expire(time.Now())
+			f.watchDisk()
 		case <-f.store.kick:
 			f.makeSpace()
 		}
 		if err := f.persist(); err != nil {
 			f.log.Error("cache index", "error", err)
 		}
+	}
+}
+
+// watchDisk keeps some of the disk free, so that the index never sees a full one: a sixteenth, from 8 MiB to 1 GiB.
+func (f *Filer) watchDisk() {
+	free, total, err := f.store.disk.Free(f.store.dir)
+	if err != nil {
+		return
+	}
+	if floor := min(max(total/16, 8<<20), 1<<30); free < floor {
+		f.store.diskFull(fault.New(fault.Exhausted, "%d MiB of %d MiB free", free>>20, total>>20))
 	}
 }
 

@@ -81,6 +81,7 @@ func (ino *inode) noteUnstable(n uint64, verf nfs.Verifier) {
 		u.verf, u.mixed = verf, false
 	}
 	u.bytes += n
+	ino.target.dirty.Add(n)
 	u.mixed = u.mixed || u.verf != verf
 }
 
@@ -141,6 +142,7 @@ func (f *Filer) commitRange(ctx context.Context, as origin.Cred, ino *inode, off
 	}
 	if off == 0 && n == 0 && ino.unstable.bytes >= owed.bytes {
 		ino.unstable.bytes -= owed.bytes
+		sub(&ino.target.dirty, owed.bytes)
 	}
 	return r, nil
 }
