@@ -17,13 +17,12 @@ import (
 	"time"
 )
 
+// binDir is where TestMain lets the binary be built.
+var binDir string
+
 // binary builds the spillway binary once for all tests of this package.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "spillway-test-bin-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "spillway")
+	path := filepath.Join(binDir, "spillway")
 	cmd := exec.Command("go", "build", "-o", path, "../cmd/spillway")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -33,10 +32,14 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	dir, err := os.MkdirTemp("", "spillway-test-bin-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	binDir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
