@@ -42,7 +42,7 @@ var adapters = map[string][]string{
 	"github.com/cockroachdb/pebble": {"internal/filer"},
 	"github.com/hanwen/go-fuse":     {"internal/mount"},
 	"github.com/danielgtaylor/huma": {"internal/server"},
-	"github.com/alecthomas/kong":    {"cmd/spillway"},
+	"github.com/alecthomas/kong":    {"cmd/spillway", "internal/completion"},
 	"github.com/lmittmann/tint":     {"cmd/spillway"},
 }
 
