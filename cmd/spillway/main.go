@@ -24,6 +24,7 @@ import (
 type cli struct {
 	Globals
 
+	Agent      AgentCmd      `cmd:"" help:"Run a node: join the farm and render what the server orders."`
 	Demo       DemoCmd       `cmd:"" help:"Render a real shot on a small hybrid farm on this machine."`
 	Job        JobCmd        `cmd:"" help:"Submit jobs and look after them."`
 	Node       NodeCmd       `cmd:"" help:"Look after nodes."`
@@ -32,6 +33,8 @@ type cli struct {
 	Mount      MountCmd      `cmd:"" help:"Mount an export of a filer through FUSE."`
 	Openjd     OpenjdCmd     `cmd:"" name:"openjd" help:"Work on Open Job Description templates without a server."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
+	Supervise  SuperviseCmd  `cmd:"" hidden:"" help:"Run one session; agents start it."`
+	NodeHelper NodeHelperCmd `cmd:"" hidden:"" name:"node-helper" help:"Do one thing that may hang with the storage; agents start it."`
 	Wan        WanCmd        `cmd:"" help:"Emulate a wide-area link on this machine."`
 }
 

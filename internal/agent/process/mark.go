@@ -22,3 +22,18 @@ func marked(pid int, mark string) bool {
 	}
 	return false
 }
+
+// Marked returns the processes that were started with an environment entry ("NAME=value").
+func Marked(mark string) []Stat {
+	all, err := Scan()
+	if err != nil {
+		return nil
+	}
+	var out []Stat
+	for _, s := range all {
+		if s.State != 'Z' && marked(s.PID, mark) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,199 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
+	"github.com/spillway/spillway/internal/agent"
+	"github.com/spillway/spillway/internal/agent/process"
+)
+
+// TestMain makes the test binary play every process of the node.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 || len(os.Args) == 2 && os.Args[1] == "node-helper" {
+		if played, err := play(os.Args[1], os.Args[2:]); played {
+			if err != nil {
+				slog.Error("failed", "error", err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func play(part string, args []string) (played bool, err error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	switch part {
+	case "supervise":
+		return true, agent.Supervise(ctx, args[0], log)
+	case "node-helper":
+		return true, agent.Help(ctx, os.Stdin, os.Stdout)
+	case "agent":
+		var c agent.Config
+		if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
+			return true, err
+		}
+		return true, agent.Run(ctx, c, log)
+	}
+	return false, nil
+}
+
+// farm is a server and one node with a plain folder for storage.
+type farm struct {
+	*fakeServer
+	config agent.Config
+	nas    string
+	steps  int
+}
+
+func newFarm(t *testing.T) *farm {
+	t.Helper()
+	f := &farm{fakeServer: newFakeServer(t), nas: t.TempDir()}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.config = agent.Config{Server: f.url, Dir: filepath.Join(t.TempDir(), "node"), Name: "n1", Site: "studio", Token: f.token, CA: f.caPEM(),
+		VCPUs: 1, MemoryMiB: 1024, Command: []string{self}, Version: "test", StorageTimeout: 5 * time.Second}
+	f.storage = []*agentv1.StorageLocation{{Name: "nas", DirectPath: f.nas, Sources: []*agentv1.SourcePath{{Format: "POSIX", Path: "/studio"}}}}
+	t.Cleanup(f.assertNothingLeft)
+	return f
+}
+
+// assertNothingLeft fails the test if a process of the node is still there, and kills it.
+func (f *farm) assertNothingLeft() {
+	mark := "SPILLWAY_NODE_DIR=" + f.config.Dir
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left := process.Marked(mark)
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			f.t.Errorf("processes are left: %+v", left)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			_, _ = process.KillGroup(ctx, nil, mark)
+			return
+		}
+	}
+}
+
+// start runs the agent in this process until the returned function is called.
+func (f *farm) start() (stop func()) {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- agent.Run(ctx, f.config, slog.New(slog.NewTextHandler(f.t.Output(), nil))) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				f.t.Errorf("Run: %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			f.t.Error("the agent does not end")
+		}
+	}
+	f.t.Cleanup(stop)
+	return stop
+}
+
+// startProcess runs the agent as a process of its own.
+func (f *farm) startProcess() *exec.Cmd {
+	f.t.Helper()
+	config, err := json.Marshal(f.config)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	cmd := exec.Command(f.config.Command[0], "agent", string(config))
+	cmd.Stderr = f.t.Output()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
+// job sends a job whose step Render runs a bash script.
+func (f *farm) job(script string, more ...string) {
+	f.t.Helper()
+	quoted, _ := json.Marshal(script)
+	template := `{"specificationVersion":"jobtemplate-2023-09","name":"test","parameterDefinitions":[{"name":"Out","type":"PATH"}],` + strings.Join(more, "") +
+		`"steps":[{"name":"Render","parameterSpace":{"taskParameterDefinitions":[{"name":"Frame","type":"INT","range":"1-100"}]},` +
+		`"script":{"actions":{"onRun":{"command":"bash","args":["{{Task.File.Run}}"]}},"embeddedFiles":[{"name":"Run","type":"TEXT","data":` + string(quoted) + `}]}}]}`
+	f.order(&agentv1.Order{Order: &agentv1.Order_JobSpec{JobSpec: &agentv1.JobSpec{Job: "j1", TemplateJson: []byte(template), Name: "test",
+		Parameters: map[string]string{"Out": "/studio/out"}}}})
+}
+
+func (f *farm) task(attempt string, outputs ...*agentv1.OutputRule) *agentv1.Order {
+	return &agentv1.Order{Order: &agentv1.Order_RunTask{RunTask: &agentv1.RunTask{Attempt: attempt, Job: "j1", Step: "Render", Session: "s1",
+		TaskIndex: 6, TaskParameters: map[string]string{"Frame": "7"}, Outputs: outputs, AttemptNumber: 1}}}
+}
+
+func endSession() *agentv1.Order {
+	return &agentv1.Order{Order: &agentv1.Order_EndSession{EndSession: &agentv1.EndSession{Session: "s1"}}}
+}
+
+func (f *farm) sessionEnded() {
+	f.t.Helper()
+	f.wait("the session's end", func() bool {
+		for _, r := range f.reports {
+			if s := r.GetSession(); s != nil && s.Phase == agentv1.SessionPhase_SESSION_PHASE_ENDED {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestRunsATask(t *testing.T) {
+	f := newFarm(t)
+	f.start()
+	f.job(`mkdir -p "{{Param.Out}}"; echo "frame {{Task.Param.Frame}}" > "{{Param.Out}}/frame_0007.txt"; echo "openjd_progress: 50"; echo "Saved: '{{Param.Out}}/frame_0007.txt'"`)
+	f.order(f.task("a1", &agentv1.OutputRule{Location: "nas", Path: "out/frame_0007.txt", Check: "exists"}))
+	end := f.ended("a1")
+	if end.Cause != agentv1.EndCause_END_CAUSE_SUCCESS || end.ExitCode != 0 {
+		t.Fatalf("end = %v", end)
+	}
+	if len(end.Outputs) != 1 || end.Outputs[0].Path != "out/frame_0007.txt" || end.Outputs[0].Size != 8 || len(end.Outputs[0].Sha256) != 32 {
+		t.Errorf("outputs = %v", end.Outputs)
+	}
+	log := f.log("a1")
+	if uint64(len(log)) != end.LogSize || !strings.Contains(log, "[spillway] exited with code: 0") || !strings.Contains(log, f.nas+"/out/frame_0007.txt") {
+		t.Errorf("log of %d bytes, want %d:\n%s", len(log), end.LogSize, log)
+	}
+	f.order(&agentv1.Order{Order: &agentv1.Order_Forget{Forget: &agentv1.Forget{Attempt: "a1"}}})
+	f.order(endSession())
+	f.sessionEnded()
+	for _, dir := range []string{"attempts/a1", "sessions/s1"} {
+		if _, err := os.Stat(filepath.Join(f.config.Dir, dir)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", dir, err)
+		}
+	}
+}
