@@ -21,7 +21,7 @@ func (f *Farm) place(a *attempt) {
 	state, s, n := a.rec.State, a.step, a.node
 	s.count(state, +1)
 	if !state.Over() {
-		s.job.live++
+		s.job.live = insert(s.job.live, a)
 	}
 	if state.OnNode() {
 		n.live = insert(n.live, a)
@@ -49,7 +49,7 @@ func (f *Farm) displace(a *attempt) {
 	state, s, n := a.rec.State, a.step, a.node
 	s.count(state, -1)
 	if !state.Over() {
-		s.job.live--
+		s.job.live = drop(s.job.live, a)
 	}
 	if state.OnNode() {
 		n.live = drop(n.live, a)

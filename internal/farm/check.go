@@ -81,14 +81,14 @@ func (s *step) check() error {
 }
 
 func (f *Farm) checkJob(j *job) error {
-	live := 0
+	var live []*attempt
 	for _, a := range j.attempts {
 		if !a.rec.State.Over() {
-			live++
+			live = append(live, a)
 		}
 	}
-	if live != j.live {
-		return fmt.Errorf("%d live attempts are counted, there are %d", j.live, live)
+	if !slices.Equal(live, j.live) {
+		return fmt.Errorf("%d live attempts are known, there are %d", len(j.live), len(live))
 	}
 	complete := true
 	for _, s := range j.steps {

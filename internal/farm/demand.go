@@ -53,11 +53,9 @@ func (f *Farm) Demand(time.Time) []Demand {
 			d.Steps = append(d.Steps, s.demand())
 		}
 		active := map[int][]ActiveUnit{}
-		for _, a := range j.attempts {
-			if !a.rec.State.Over() {
-				i := a.rec.Unit.Step
-				active[i] = append(active[i], ActiveUnit{a.rec.Unit.Unit, a.rec.Node, a.rec.Site, a.rec.Started, a.rec.State})
-			}
+		for _, a := range j.live {
+			i := a.rec.Unit.Step
+			active[i] = append(active[i], ActiveUnit{a.rec.Unit.Unit, a.rec.Node, a.rec.Site, a.rec.Started, a.rec.State})
 		}
 		for i := range d.Steps {
 			d.Steps[i].Active = active[i]

@@ -31,6 +31,7 @@ type Farm struct {
 	primings  map[primingKey]*Priming
 	decisions []Decision // oldest first, a ring
 	backOffs  backOffs
+	fits      map[fitKey]*shortage // what unfit has found
 
 	// What is owed, kept so that asking costs what is owed.
 	warming     set[AttemptID]
@@ -51,7 +52,7 @@ func empty(cfg Config) *Farm {
 		sessions: map[SessionID]*session{}, nodes: map[NodeID]*node{}, pools: map[PoolID]*Pool{},
 		shapes: map[PoolID]PoolShape{}, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
 		landing: set[AttemptID]{}, deadMounts: set[NodeID]{}, creating: set[NodeID]{}, deleting: set[NodeID]{},
-		openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
+		fits: map[fitKey]*shortage{}, openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
 	}
 	for _, p := range cfg.Pools {
 		f.shapes[p.ID] = p

@@ -10,10 +10,15 @@ import (
 )
 
 // shapeOf returns a key that is equal for requirements that fit on the same nodes.
-func shapeOf(r *Requirements) string {
-	text, err := json.Marshal(r)
-	if err != nil { // NaN or infinity: a shape of its own kind, which fits nowhere
-		return fmt.Sprintf("%+v", *r)
+func shapeOf(r *Requirements) string { return keyOf(r) }
+
+// classOf returns a key that is equal for capacities that serve the same work.
+func classOf(c *Capacity) string { return keyOf(c) }
+
+func keyOf(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil { // NaN or infinity
+		return fmt.Sprintf("%+v", v)
 	}
 	return string(text)
 }
@@ -78,6 +83,26 @@ func (r *Requirements) unfit(c *Capacity) *shortage {
 	}
 	return &all[0]
 }
+
+// unfit is Requirements.unfit for a step and a node, remembered for all steps and nodes like them.
+func (f *Farm) unfit(s *step, n *node) *shortage {
+	key := fitKey{s.shape, n.class}
+	short, ok := f.fits[key]
+	if !ok {
+		if len(f.fits) >= maxFits {
+			clear(f.fits)
+		}
+		short = s.rec.Needs.unfit(&n.rec.Capacity)
+		f.fits[key] = short
+	}
+	return short
+}
+
+// fitKey is a shape of work and a class of nodes.
+type fitKey struct{ shape, class string }
+
+// maxFits bounds what unfit remembers.
+const maxFits = 100_000
 
 // shortages returns all that a node with this capacity lacks.
 func (r *Requirements) shortages(c *Capacity) []shortage {

@@ -73,6 +73,7 @@ func (f *Farm) describe(n *node, c *NodeHello) {
 		r.Instance = c.Instance
 	}
 	r.BootID, r.Capacity, r.LastSeen, r.Killed = c.BootID, c.Capacity, n.seen, false
+	n.class = classOf(&r.Capacity)
 	n.recount()
 	f.touchNode(n)
 }

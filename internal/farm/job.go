@@ -63,7 +63,7 @@ func (f *Farm) review(now time.Time, j *job) {
 	switch {
 	case complete:
 		f.setJob(now, j, JobSucceeded, "every task succeeded")
-	case j.live == 0 && !workable && len(failed) > 0:
+	case len(j.live) == 0 && !workable && len(failed) > 0:
 		reason := failed[0]
 		if len(failed) > 1 {
 			reason = fmt.Sprintf("%s, and of %d more steps", reason, len(failed)-1)

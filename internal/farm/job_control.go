@@ -25,7 +25,7 @@ func (c CancelJob) apply(f *Farm, now time.Time) (any, error) {
 		s.cancelPending()
 		f.touchStep(s)
 	}
-	for _, a := range slices.Clone(j.attempts) {
+	for _, a := range slices.Clone(j.live) {
 		switch a.rec.State {
 		case AttemptWarming:
 			f.finish(now, a, AttemptCanceled, CauseCanceled, reason)

@@ -12,7 +12,7 @@ type job struct {
 	rec      Job // without Steps
 	steps    []*step
 	attempts []*attempt // oldest first
-	live     int        // attempts that are not over
+	live     []*attempt // those that are not over, oldest first
 }
 
 type step struct {
@@ -43,6 +43,7 @@ type node struct {
 	fencing  []*attempt // dead, waiting for the fence, oldest first
 	sessions []*session // oldest first
 	used     Capacity   // by live
+	class    string     // equal for nodes of equal capacity
 }
 
 type session struct {
@@ -59,7 +60,7 @@ type primingKey struct {
 
 func (s *step) ref() StepRef { return StepRef{s.job.rec.ID, s.index} }
 
-// done is the number of units that nobody has to work on any more, or is working on now.
+// pending is the number of units that nobody works on and that are not settled.
 func (s *step) pending() int64 {
 	return s.rec.Units - s.rec.Active.Len() - s.rec.Succeeded.Len() - s.rec.Failed.Len() - s.rec.Canceled.Len()
 }

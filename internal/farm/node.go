@@ -13,6 +13,7 @@ import (
 // addNode puts a node, new or loaded, into the lists.
 func (f *Farm) addNode(n *node) {
 	f.nodes[n.rec.ID] = n
+	n.class = classOf(&n.rec.Capacity)
 	if n.rec.State == NodeDeleted {
 		return
 	}
@@ -206,17 +207,35 @@ func (c NodeGone) apply(f *Farm, now time.Time) (any, error) {
 	return nil, nil
 }
 
-// usable says why a node cannot be given work at all, or "".
+// ready reports whether a node can be given work at all.
+func (f *Farm) ready(n *node) bool {
+	if n.rec.State != NodeOnline {
+		return false
+	}
+	for l := range f.cfg.Sites[n.rec.Site].Storage {
+		if !n.mounted(l) {
+			return false
+		}
+	}
+	return true
+}
+
+func (n *node) mounted(l Location) bool {
+	for i := range n.rec.Mounts {
+		if m := &n.rec.Mounts[i]; m.Location == l && !m.Dead && !m.Fenced {
+			return true
+		}
+	}
+	return false
+}
+
+// usable says why a node is not ready, or "".
 func (f *Farm) usable(n *node) string {
 	if n.rec.State != NodeOnline {
 		return n.rec.State.String()
 	}
-	storage := f.cfg.Sites[n.rec.Site].Storage
-	if len(storage) == 0 {
-		return ""
-	}
-	for _, l := range slices.Sorted(maps.Keys(storage)) {
-		if !slices.ContainsFunc(n.rec.Mounts, func(m MountSession) bool { return m.Location == l && !m.Dead && !m.Fenced }) {
+	for _, l := range slices.Sorted(maps.Keys(f.cfg.Sites[n.rec.Site].Storage)) {
+		if !n.mounted(l) {
 			return fmt.Sprintf("%s is not mounted", l)
 		}
 	}

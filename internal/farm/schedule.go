@@ -14,11 +14,12 @@ import (
 // requirements that found no room are not looked at again.
 func (f *Farm) Schedule(now time.Time, budget int) int {
 	now = instant(now)
-	open := f.openNodes()
+	var open []*node
+	looked := false
 	full := map[string]bool{} // shapes for which no open node has room
 	assigned := 0
 	for _, j := range f.queue {
-		if assigned >= budget || len(open) == 0 {
+		if assigned >= budget || looked && len(open) == 0 {
 			break
 		}
 		if j.rec.State != JobActive {
@@ -27,6 +28,9 @@ func (f *Farm) Schedule(now time.Time, budget int) int {
 		for _, s := range j.steps {
 			if s.free() == 0 || full[s.shape] || !s.ready() {
 				continue
+			}
+			if !looked {
+				open, looked = f.openNodes(), true
 			}
 			n, left := f.fill(now, s, open, budget-assigned)
 			assigned += n
@@ -49,7 +53,7 @@ func (f *Farm) Schedule(now time.Time, budget int) int {
 func (f *Farm) openNodes() []*node {
 	var open []*node
 	for _, n := range f.nodeList {
-		if n.rec.State == NodeOnline && !n.spent() && f.usable(n) == "" {
+		if !n.spent() && f.ready(n) {
 			open = append(open, n)
 		}
 	}
@@ -86,7 +90,7 @@ func (f *Farm) fill(now time.Time, s *step, open []*node, budget int) (assigned 
 		}
 		fit = kept
 	}
-	return assigned, slices.ContainsFunc(open, func(n *node) bool { return s.rec.Needs.unfit(&n.rec.Capacity) == nil && n.room(&s.rec.Needs) })
+	return assigned, slices.ContainsFunc(open, func(n *node) bool { return f.unfit(s, n) == nil && n.room(&s.rec.Needs) })
 }
 
 // candidates returns the open nodes that may run tasks of the step, best first. A site that has to be primed for the job
@@ -94,7 +98,7 @@ func (f *Farm) fill(now time.Time, s *step, open []*node, budget int) (assigned 
 func (f *Farm) candidates(now time.Time, s *step, open []*node) []*node {
 	var fit []*node
 	for _, n := range open {
-		if s.rec.Needs.unfit(&n.rec.Capacity) == nil && n.room(&s.rec.Needs) && !f.barred(n, s) && f.primeSite(now, s.job, n.rec.Site) {
+		if f.unfit(s, n) == nil && n.room(&s.rec.Needs) && !f.barred(n, s) && f.primeSite(now, s.job, n.rec.Site) {
 			fit = append(fit, n)
 		}
 	}
@@ -119,7 +123,7 @@ func (f *Farm) barred(n *node, s *step) bool {
 	}
 	return slices.ContainsFunc(f.nodeList, func(o *node) bool {
 		return o.rec.Blocked[s.job.rec.ID] == "" && (o.rec.State == NodeOnline || o.rec.State == NodeStarting) &&
-			s.rec.Needs.unfit(&o.rec.Capacity) == nil
+			f.unfit(s, o) == nil
 	})
 }
 

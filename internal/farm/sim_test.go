@@ -107,9 +107,15 @@ func (s *sim) trouble() {
 		}
 	case 6:
 		s.do(farm.PoolPlanned{Pool: "burst", Want: s.roll(5), Reason: "because", Jobs: s.openJobs()})
-	case 7:
-		if jobs := s.f.Jobs(); len(jobs) > 0 {
-			j := jobs[s.roll(len(jobs))].ID
+	case 7, 9:
+		jobs := s.openJobs()
+		if len(jobs) == 0 || s.roll(3) == 0 {
+			for _, j := range s.f.Jobs() {
+				jobs = append(jobs, j.ID)
+			}
+		}
+		if len(jobs) > 0 {
+			j := jobs[s.roll(len(jobs))]
 			c := []farm.Command{
 				farm.CancelJob{Job: j}, farm.RetryJob{Job: j}, farm.PauseJob{Job: j}, farm.ResumeJob{Job: j},
 				farm.SetPriority{Job: j, Priority: s.roll(100)},

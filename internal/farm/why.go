@@ -101,7 +101,7 @@ func (f *Farm) whyStep(s *step) StepWhy {
 
 // whyNode says in the scheduler's terms why a node does not take a task of the step now; "free" if it would.
 func (f *Farm) whyNode(n *node, s *step) string {
-	if short := s.rec.Needs.unfit(&n.rec.Capacity); short != nil {
+	if short := f.unfit(s, n); short != nil {
 		return short.reason
 	}
 	if reason := f.usable(n); reason != "" {
@@ -157,7 +157,7 @@ func (f *Farm) whyAttempts(now time.Time, j *job) []string {
 	const most = 10
 	var lines []string
 	more := 0
-	for _, a := range j.attempts {
+	for _, a := range j.live {
 		if a.rec.State != AttemptLanding && a.rec.State != AttemptFencing && a.rec.State != AttemptWarming {
 			continue
 		}
