@@ -95,17 +95,32 @@ func (m *Mounted) Done() <-chan struct{} { return m.done }
 // Refresh drops every name and attribute that the kernel holds: what is looked up afterwards is asked of the server.
 func (m *Mounted) Refresh() { m.fsys.refresh() }
 
-// Unmount takes the file system out of the tree and waits until it is gone. If something uses it still, it is detached at
-// once and goes when the last user does.
+// lingering is how long Unmount waits for the last user of a file system that it had to detach.
+const lingering = 5 * time.Second
+
+// Unmount takes the file system out of the tree. If something uses it still, it is detached, what was written is sent, and
+// Unmount waits a little for the last user to leave. It does nothing if the file system is no longer mounted.
 func (m *Mounted) Unmount() error {
-	var err error
-	if err = m.server.Unmount(); err != nil {
-		err = Detach(m.dir)
+	select {
+	case <-m.done:
+		return nil
+	default:
 	}
-	if err == nil {
+	if m.server.Unmount() == nil {
 		<-m.done
+		return nil
 	}
-	return err
+	if err := Detach(m.dir); err != nil {
+		return err
+	}
+	last := time.NewTimer(lingering)
+	defer last.Stop()
+	select {
+	case <-m.done:
+	case <-last.C:
+		m.fsys.c.Log.Warn("the mount is detached, but something uses it still", "dir", m.dir)
+	}
+	return nil
 }
 
 // fileSystem is what all nodes of a mount share.
@@ -161,8 +176,8 @@ func preparePoint(dir string) error {
 		}
 		_, err = os.Stat(dir)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		err = os.MkdirAll(dir, 0o755)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(dir, 0o755) // which refuses what is no directory
 	}
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "mount point")
