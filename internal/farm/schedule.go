@@ -8,7 +8,7 @@ import (
 )
 
 // Schedule assigns pending units to nodes, at most budget of them, and returns how many: jobs by priority, then age; of a
-// job the steps in their order; of a step the lowest units. A step's units spread over the nodes, static ones first.
+// job the steps in their order; of a step the lowest units.
 //
 // It looks at steps, not at units: a step with ten million free units costs what one unit costs. Steps of equal
 // requirements that found no room are not looked at again.
@@ -49,7 +49,7 @@ func (f *Farm) Schedule(now time.Time, budget int) int {
 	return assigned
 }
 
-// openNodes returns the nodes that can be given work, static ones first, then by name.
+// openNodes returns the nodes that can be given work, by name.
 func (f *Farm) openNodes() []*node {
 	var open []*node
 	for _, n := range f.nodeList {
@@ -57,38 +57,29 @@ func (f *Farm) openNodes() []*node {
 			open = append(open, n)
 		}
 	}
-	slices.SortStableFunc(open, func(a, b *node) int { return cmp.Compare(rank(a), rank(b)) })
 	return open
-}
-
-func rank(n *node) int {
-	if n.rec.Pool == "" {
-		return 0
-	}
-	return 1
 }
 
 // spent reports whether a node has no vcpu left for anything.
 func (n *node) spent() bool { return n.used.VCPUs >= n.rec.Capacity.VCPUs }
 
-// fill assigns units of one step to open nodes, one per node and round, those with its session first. It returns how many,
-// and whether an open node still has room for tasks of the step's shape.
+// fill assigns units of one step to open nodes, the best node first. It returns how many, and whether an open node still
+// has room for tasks of the step's shape.
 func (f *Farm) fill(now time.Time, s *step, open []*node, budget int) (assigned int, left bool) {
 	fit := f.candidates(now, s, open)
 	for len(fit) > 0 {
-		kept := fit[:0]
-		for _, n := range fit {
-			if assigned == budget || s.free() == 0 || s.job.rec.State != JobActive || f.defect != nil {
-				return assigned, true
-			}
-			if f.assign(now, s, n) {
-				assigned++
-			}
-			if n.room(&s.rec.Needs) {
-				kept = append(kept, n)
-			}
+		if assigned == budget || s.free() == 0 || s.job.rec.State != JobActive || f.defect != nil {
+			return assigned, true
 		}
-		fit = kept
+		n := fit[0]
+		fit = fit[1:]
+		if f.assign(now, s, n) {
+			assigned++
+		}
+		if n.room(&s.rec.Needs) {
+			i, _ := slices.BinarySearchFunc(fit, n, s.compareNodes)
+			fit = slices.Insert(fit, i, n)
+		}
 	}
 	return assigned, slices.ContainsFunc(open, func(n *node) bool { return f.unfit(s, n) == nil && n.room(&s.rec.Needs) })
 }
@@ -102,10 +93,24 @@ func (f *Farm) candidates(now time.Time, s *step, open []*node) []*node {
 			fit = append(fit, n)
 		}
 	}
-	slices.SortStableFunc(fit, func(a, b *node) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), -cmp.Compare(idle(a, s), idle(b, s)))
-	})
+	slices.SortFunc(fit, s.compareNodes)
 	return fit
+}
+
+// compareNodes orders nodes for the step: those that are paid for anyway first, then those with an open session of the step,
+// then those that do least.
+func (s *step) compareNodes(a, b *node) int {
+	return cmp.Or(
+		cmp.Compare(rank(a), rank(b)), -cmp.Compare(idle(a, s), idle(b, s)), cmp.Compare(len(a.live), len(b.live)),
+		cmp.Compare(a.rec.ID, b.rec.ID),
+	)
+}
+
+func rank(n *node) int {
+	if n.rec.Pool == "" {
+		return 0
+	}
+	return 1
 }
 
 func idle(n *node, s *step) int {
