@@ -197,3 +197,211 @@ func TestRunsATask(t *testing.T) {
 		}
 	}
 }
+
+func cancelOrder(attempt string) *agentv1.Order {
+	return &agentv1.Order{Order: &agentv1.Order_CancelAttempt{CancelAttempt: &agentv1.CancelAttempt{Attempt: attempt, Reason: "by alice"}}}
+}
+
+// finish lets the session end, so that nothing is left behind the test.
+func (f *farm) finish() {
+	f.t.Helper()
+	f.order(endSession())
+	f.sessionEnded()
+}
+
+func TestOrdersAreIdempotent(t *testing.T) {
+	f := newFarm(t)
+	f.start()
+	f.job(`echo once >> "{{RawParam.Out}}/../count" 2>/dev/null; mkdir -p "{{Param.Out}}"; echo run >> "{{Param.Out}}/count"`)
+	f.order(cancelOrder("never-heard-of"))
+	if end := f.ended("never-heard-of"); end.Cause != agentv1.EndCause_END_CAUSE_CANCELED || end.ExitCode != -1 {
+		t.Errorf("an unknown attempt ends with %v", end)
+	}
+	for range 3 {
+		f.order(f.task("a1"))
+	}
+	f.ended("a1")
+	f.order(f.task("a1"))
+	f.order(cancelOrder("a1"))
+	f.log("a1")
+	f.order(&agentv1.Order{Order: &agentv1.Order_Forget{Forget: &agentv1.Forget{Attempt: "a1"}}})
+	f.order(f.task("a1"))
+	f.order(f.task("a2"))
+	f.ended("a2")
+	if data, _ := os.ReadFile(filepath.Join(f.nas, "out", "count")); string(data) != "run\nrun\n" {
+		t.Errorf("the two tasks ran: %q", data)
+	}
+	f.finish()
+}
+
+func TestCancelKillsAGrandchild(t *testing.T) {
+	f := newFarm(t)
+	f.start()
+	f.job(`mkdir -p {{Param.Out}}; setsid sh -c 'sh -c "echo \$\$ > {{Param.Out}}/pid; exec sleep 300" &'; sleep 300`)
+	f.order(f.task("a1"))
+	f.reached("a1", agentv1.AttemptPhase_ATTEMPT_PHASE_RUNNING)
+	f.awaitFile("out/pid")
+	f.order(cancelOrder("a1"))
+	if end := f.ended("a1"); end.Cause != agentv1.EndCause_END_CAUSE_CANCELED || end.Message != "by alice" || end.ExitCode != 137 {
+		t.Errorf("end = %v", end)
+	}
+	f.sessionEnded() // a cancelation ends the session; assertNothingLeft looks for the grandchild
+	f.log("a1")
+}
+
+// awaitFile waits for a file on the storage to have content: an outside process writes it.
+func (f *farm) awaitFile(name string) string {
+	f.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if data, err := os.ReadFile(filepath.Join(f.nas, name)); err == nil && len(data) > 0 {
+			return string(data)
+		}
+	}
+	f.t.Fatalf("%s did not appear", name)
+	return ""
+}
+
+func TestMissingOutputFailsVerification(t *testing.T) {
+	f := newFarm(t)
+	f.start()
+	f.job(`true`)
+	f.order(f.task("a1", &agentv1.OutputRule{Location: "nas", Path: "out/a.png", Check: "image"}, &agentv1.OutputRule{Location: "nas", Path: "out/b.png", Check: "exists", Optional: true}))
+	end := f.ended("a1")
+	if end.Cause != agentv1.EndCause_END_CAUSE_VERIFICATION || end.Message != "output nas:out/a.png is missing" || end.ExitCode != 0 {
+		t.Errorf("end = %v", end)
+	}
+	if log := f.log("a1"); !strings.Contains(log, "[spillway] output nas:out/a.png is missing") || uint64(len(log)) != end.LogSize {
+		t.Errorf("log:\n%s", log)
+	}
+	for attempt, rule := range map[string]*agentv1.OutputRule{
+		"a2": {Location: "nas", Path: "../../etc/passwd", Check: "exists"},
+		"a3": {Location: "elsewhere", Path: "x", Check: "exists"},
+	} {
+		f.order(f.task(attempt, rule))
+		if end := f.ended(attempt); end.Cause != agentv1.EndCause_END_CAUSE_VERIFICATION {
+			t.Errorf("%v ends with %v", rule, end)
+		}
+	}
+	f.finish()
+}
+
+func TestReportsAreRepeatedUntilAcknowledged(t *testing.T) {
+	f := newFarm(t)
+	f.ack = false
+	f.start()
+	f.job(`true`)
+	f.order(f.task("a1"))
+	f.ended("a1")
+	f.mu.Lock()
+	f.reports, f.ack = nil, true
+	f.mu.Unlock()
+	f.disconnect()
+	f.ended("a1")
+	f.wait("the second Hello", func() bool { return len(f.hellos) == 2 })
+	f.mu.Lock()
+	hello, first := f.hellos[1], f.reports[0]
+	f.mu.Unlock()
+	if len(hello.Attempts) != 1 || hello.Attempts[0].End == nil || hello.AgentRun != f.hellos[0].AgentRun {
+		t.Errorf("hello = %v", hello)
+	}
+	if first.Seq != 1 {
+		t.Errorf("repeats from %d", first.Seq)
+	}
+	f.finish()
+}
+
+func TestLogUploadResumesAfterABreak(t *testing.T) {
+	f := newFarm(t)
+	f.breakAt = 300_000
+	f.start()
+	f.job(`for i in $(seq 20000); do echo "line $i of a long log that is to be uploaded"; done`)
+	f.order(f.task("a1"))
+	end := f.ended("a1")
+	log := f.log("a1")
+	if uint64(len(log)) != end.LogSize || strings.Count(log, "\n") != 20002 || !strings.Contains(log, "line 20000 of") {
+		t.Errorf("the server has %d bytes of %d, %d lines", len(log), end.LogSize, strings.Count(log, "\n"))
+	}
+	f.finish()
+}
+
+func TestSupersededServerIsRefused(t *testing.T) {
+	f := newFarm(t)
+	f.epoch = 7
+	f.start()
+	f.wait("the first Hello", func() bool { return len(f.hellos) == 1 })
+	f.job(`true`)
+	f.wait("a connection", func() bool { return f.conn != nil })
+	f.order(&agentv1.Order{Epoch: 6, Order: &agentv1.Order_EndSession{EndSession: &agentv1.EndSession{Session: "s1"}}})
+	f.wait("another Hello", func() bool { return len(f.hellos) >= 2 })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if got := f.hellos[1].Epoch; got != 7 {
+		t.Errorf("the agent says epoch %d", got)
+	}
+}
+
+func TestDrainWithStopEndsTheAgent(t *testing.T) {
+	f := newFarm(t)
+	agentProcess := f.startProcess()
+	f.job(`mkdir -p {{Param.Out}}; echo up > {{Param.Out}}/up; while [ ! -e {{Param.Out}}/go ]; do sleep 0.02; done`)
+	f.order(f.task("a1"))
+	f.awaitFile("out/up")
+	f.order(&agentv1.Order{Order: &agentv1.Order_Drain{Drain: &agentv1.Drain{Stop: true, Reason: "idle"}}})
+	f.order(f.task("a2"))
+	if err := os.WriteFile(filepath.Join(f.nas, "out", "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if end := f.ended("a1"); end.Cause != agentv1.EndCause_END_CAUSE_SUCCESS {
+		t.Errorf("end = %v", end)
+	}
+	if err := agentProcess.Wait(); err != nil {
+		t.Errorf("the agent: %v", err)
+	}
+	f.log("a1")
+	f.sessionEnded()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.reports {
+		if a := r.GetAttempt(); a != nil && a.Attempt == "a2" {
+			t.Errorf("a draining node took a task: %v", a)
+		}
+	}
+}
+
+func TestStopWithAgent(t *testing.T) {
+	f := newFarm(t)
+	f.config.StopWithAgent = true
+	stop := f.start()
+	f.job(`sleep 300`)
+	f.order(f.task("a1"))
+	f.reached("a1", agentv1.AttemptPhase_ATTEMPT_PHASE_RUNNING)
+	stop()
+	if end := f.ended("a1"); end.Cause != agentv1.EndCause_END_CAUSE_AGENT || end.Message != "the node is stopped" {
+		t.Errorf("end = %v", end)
+	}
+	f.sessionEnded()
+}
+
+func TestStorageThatIsNotThere(t *testing.T) {
+	f := newFarm(t)
+	f.config.StorageTimeout = time.Second
+	f.storage[0].DirectPath = filepath.Join(f.nas, "missing")
+	f.start()
+	f.job(`true`)
+	f.order(f.task("a1"))
+	end := f.ended("a1")
+	if end.Cause != agentv1.EndCause_END_CAUSE_STORAGE || !strings.Contains(end.Message, `storage "nas" is not mounted on the node`) {
+		t.Errorf("end = %v", end)
+	}
+	f.wait("a MountUpdate", func() bool {
+		for _, r := range f.reports {
+			if m := r.GetMount(); m != nil && m.Phase == agentv1.MountPhase_MOUNT_PHASE_FAILED && m.Kind == "direct" {
+				return f.beats > 3
+			}
+		}
+		return false
+	})
+	if log := f.log("a1"); !strings.Contains(log, "is not mounted") {
+		t.Errorf("log:\n%s", log)
+	}
+}

@@ -42,7 +42,7 @@ type Config struct {
 	// StorageTimeout is how long a mount may fail to answer before the attempts that use it are given up; 0: a minute.
 	StorageTimeout time.Duration
 	// Ready, if not nil, is called once, when the server has welcomed the node.
-	Ready func()
+	Ready func() `json:"-"`
 }
 
 const defaultStorageTimeout = time.Minute
