@@ -110,7 +110,10 @@ func (d *decoder) combination(c cursor, s *ParameterSpace) {
 		return
 	}
 	s.Combination = text
-	c.length(text, 1, d.profile.combination)
+	if problem := checkLength(text, 1, d.profile.combination); problem != "" {
+		c.fail("%s", problem)
+		return
+	}
 	parsed, err := parseCombination(text)
 	if err != nil {
 		c.fail("%v", err)
