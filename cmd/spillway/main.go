@@ -26,12 +26,14 @@ type cli struct {
 
 	Agent      AgentCmd      `cmd:"" help:"Run a node: join the farm and render what the server orders."`
 	Demo       DemoCmd       `cmd:"" help:"Render a real shot on a small hybrid farm on this machine."`
+	Filer      FilerCmd      `cmd:"" help:"Export storage to nodes, cached on a local disk."`
 	Job        JobCmd        `cmd:"" help:"Submit jobs and look after them."`
 	Node       NodeCmd       `cmd:"" help:"Look after nodes."`
 	Pool       PoolCmd       `cmd:"" help:"Look after elastic pools."`
 	Completion CompletionCmd `cmd:"" help:"Print a script that completes commands in your shell."`
 	Mount      MountCmd      `cmd:"" help:"Mount an export of a filer through FUSE."`
 	Openjd     OpenjdCmd     `cmd:"" name:"openjd" help:"Work on Open Job Description templates without a server."`
+	Server     ServerCmd     `cmd:"" name:"server" help:"Run the control plane: scheduler, burst planner, API and web page."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
 	Supervise  SuperviseCmd  `cmd:"" hidden:"" help:"Run one session; agents start it."`
 	NodeHelper NodeHelperCmd `cmd:"" hidden:"" name:"node-helper" help:"Do one thing that may hang with the storage; agents start it."`

@@ -1,0 +1,159 @@
+// Package policy reads spillway.yaml, which says about a job what Open Job Description leaves out, and answers which files
+// a task leaves and reads, as storage paths.
+package policy
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/spillway/spillway/internal/config"
+	"github.com/spillway/spillway/internal/fault"
+)
+
+// Policy is a spillway.yaml, or the same object as JSON.
+type Policy struct {
+	Queue    string    `yaml:"queue" json:"queue,omitempty"`
+	Priority *int      `yaml:"priority" json:"priority,omitempty"` // 0 to 100; nil: 50
+	Deadline time.Time `yaml:"deadline" json:"deadline,omitzero"`
+	// DeadlineIn is the deadline counted from the submit.
+	DeadlineIn config.Duration `yaml:"deadlineIn" json:"deadlineIn,omitzero"`
+	Retries    *int            `yaml:"retries" json:"retries,omitempty"`   // nil: 2
+	Estimate   float64         `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit of the widest step
+	Assets     []Pattern       `yaml:"assets" json:"assets,omitempty"`     // shared by all tasks; files or folders
+	Steps      map[string]Step `yaml:"steps" json:"steps,omitempty"`
+}
+
+// Step is what a policy says of one step. Its patterns may use task parameters.
+type Step struct {
+	Outputs  []Pattern `yaml:"outputs" json:"outputs,omitempty"`
+	Assets   []Pattern `yaml:"assets" json:"assets,omitempty"`     // what one task reads and no other
+	Check    Check     `yaml:"check" json:"check,omitzero"`        // of each output
+	Estimate float64   `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit, if known
+}
+
+// Check says how the node looks at an output.
+type Check struct {
+	Kind   string `yaml:"kind" json:"kind,omitempty"` // image, exists (the default), none
+	Width  uint32 `yaml:"width" json:"width,omitempty"`
+	Height uint32 `yaml:"height" json:"height,omitempty"`
+}
+
+// The kinds of check.
+const (
+	CheckImage  = "image"
+	CheckExists = "exists"
+	CheckNone   = "none"
+)
+
+const (
+	defaultPriority = 50
+	defaultRetries  = 2
+	maxRetries      = 100
+	maxPatterns     = 1000
+)
+
+// Parse reads a policy; file is its name in errors, which are fault.Invalid and show line and column. An empty document is
+// an empty policy.
+func Parse(file string, data []byte) (*Policy, error) {
+	p := &Policy{}
+	if strings.TrimSpace(string(data)) == "" {
+		return p, nil
+	}
+	if err := config.Decode(file, data, p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Decode reads the JSON that Encode wrote.
+func Decode(stored []byte) (*Policy, error) {
+	p := &Policy{}
+	if len(stored) == 0 {
+		return p, nil
+	}
+	if err := json.Unmarshal(stored, p); err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "a stored policy")
+	}
+	return p, nil
+}
+
+// Encode returns the policy as it is stored.
+func (p *Policy) Encode() ([]byte, error) {
+	raw, err := json.Marshal(p)
+	return raw, fault.Wrap(fault.Internal, err, "store a policy")
+}
+
+// PriorityOr50 returns the priority, or the middle if none is given.
+func (p *Policy) PriorityOr50() int {
+	if p.Priority == nil {
+		return defaultPriority
+	}
+	return *p.Priority
+}
+
+// RetriesOr2 returns how often a unit may fail beyond its first attempt.
+func (p *Policy) RetriesOr2() int {
+	if p.Retries == nil {
+		return defaultRetries
+	}
+	return *p.Retries
+}
+
+// DeadlineFrom returns the deadline of a job submitted now; zero: none.
+func (p *Policy) DeadlineFrom(now time.Time) time.Time {
+	if p.DeadlineIn != 0 {
+		return now.Add(time.Duration(p.DeadlineIn)).UTC()
+	}
+	if p.Deadline.IsZero() {
+		return time.Time{}
+	}
+	return p.Deadline.UTC()
+}
+
+// Validate says what the types don't; config.Decode calls it.
+func (p *Policy) Validate() error {
+	switch {
+	case p.Priority != nil && (*p.Priority < 0 || *p.Priority > 100):
+		return config.At("priority", fault.New(fault.Invalid, "priority %d is not between 0 and 100", *p.Priority))
+	case p.Retries != nil && (*p.Retries < 0 || *p.Retries > maxRetries):
+		return config.At("retries", fault.New(fault.Invalid, "retries %d is not between 0 and %d", *p.Retries, maxRetries))
+	case p.DeadlineIn > 0 && !p.Deadline.IsZero():
+		return config.At("deadlineIn", fault.New(fault.Invalid, "deadline and deadlineIn exclude each other"))
+	case p.Estimate < 0:
+		return config.At("estimate", fault.New(fault.Invalid, "estimate is negative"))
+	case len(p.Assets) > maxPatterns:
+		return config.At("assets", tooMany(p.Assets))
+	}
+	return nil
+}
+
+// Validate says what the types don't; config.Decode calls it.
+func (s *Step) Validate() error {
+	switch {
+	case s.Estimate < 0:
+		return config.At("estimate", fault.New(fault.Invalid, "estimate is negative"))
+	case len(s.Outputs) > maxPatterns:
+		return config.At("outputs", tooMany(s.Outputs))
+	case len(s.Assets) > maxPatterns:
+		return config.At("assets", tooMany(s.Assets))
+	}
+	return nil
+}
+
+// Validate says what the types don't; config.Decode calls it.
+func (c *Check) Validate() error {
+	switch c.Kind {
+	case "", CheckImage, CheckExists, CheckNone:
+	default:
+		return config.At("kind", fault.New(fault.Invalid, "check kind %q is none of image, exists and none", c.Kind))
+	}
+	if c.Kind != CheckImage && (c.Width > 0 || c.Height > 0) {
+		return config.At("kind", fault.New(fault.Invalid, "width and height are checked of images only: set kind: image"))
+	}
+	return nil
+}
+
+func tooMany(patterns []Pattern) error {
+	return fault.New(fault.Invalid, "%d paths are more than %d: name folders instead", len(patterns), maxPatterns)
+}
