@@ -69,7 +69,7 @@ func newControlled(t *testing.T) *controlled {
 	cloudCert := issue(t, ca, identity.RoleFiler, "cloud")
 	parent := DialParent(edgeURL, "/nas", "nas", cloudCert.ClientTLS(identity.RoleFiler))
 	t.Cleanup(parent.Close)
-	up, err := originnfs.Open(t.Context(), originnfs.Config{Addr: edge.addr, Path: "/nas", MountPath: parent.MountPath})
+	up, err := originnfs.Open(originnfs.Config{Addr: edge.addr, Path: "/nas", MountPath: parent.MountPath})
 	if err != nil {
 		t.Fatal(err)
 	}

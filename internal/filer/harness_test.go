@@ -117,7 +117,7 @@ func folder(t *testing.T) (string, origin.Origin) {
 
 func remote(t *testing.T, addr, path string) origin.Origin {
 	t.Helper()
-	o, err := originnfs.Open(t.Context(), originnfs.Config{Addr: addr, Path: path})
+	o, err := originnfs.Open(originnfs.Config{Addr: addr, Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,11 @@ func (o *Origin) Write(ctx context.Context, as origin.Cred, id origin.ID, off ui
 	if err != nil {
 		return origin.WriteResult{}, err
 	}
-	r, err := o.client.Write(ctx, o.auth(as), nfs.WriteArgs{File: h, Offset: off, Stable: how, Data: data})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.WriteResult{}, err
+	}
+	r, err := conn.Write(ctx, o.auth(as), nfs.WriteArgs{File: h, Offset: off, Stable: how, Data: data})
 	n := min(int(r.Count), len(data))
 	return origin.WriteResult{WCC: r.Wcc, N: n, Committed: r.Committed, Verifier: r.Verifier}, wrap(err)
 }
@@ -24,7 +28,11 @@ func (o *Origin) Commit(ctx context.Context, as origin.Cred, id origin.ID, off u
 	if err != nil {
 		return origin.CommitResult{}, err
 	}
-	r, err := o.client.Commit(ctx, o.auth(as), nfs.CommitArgs{File: h, Offset: off, Count: n})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.CommitResult{}, err
+	}
+	r, err := conn.Commit(ctx, o.auth(as), nfs.CommitArgs{File: h, Offset: off, Count: n})
 	return origin.CommitResult{WCC: r.Wcc, Verifier: r.Verifier}, wrap(err)
 }
 
@@ -37,11 +45,15 @@ func (o *Origin) SetAttr(ctx context.Context, as origin.Cred, id origin.ID, set 
 	if err != nil {
 		return nfs.WccData{}, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return nfs.WccData{}, err
+	}
 	args := nfs.SetattrArgs{Object: h, Attr: set}
 	if guard != nil {
 		args.Guarded, args.Ctime = true, *guard
 	}
-	r, err := o.client.Setattr(ctx, o.auth(as), args)
+	r, err := conn.Setattr(ctx, o.auth(as), args)
 	return r.Wcc, wrap(err)
 }
 
@@ -66,7 +78,11 @@ func (o *Origin) Create(ctx context.Context, as origin.Cred, dir origin.ID, name
 	if err != nil {
 		return origin.Made{}, err
 	}
-	r, err := o.client.Create(ctx, o.auth(as), nfs.CreateArgs{Dir: h, Name: name, How: how.Mode, Attr: how.Attr, Verifier: how.Verifier})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.Made{}, err
+	}
+	r, err := conn.Create(ctx, o.auth(as), nfs.CreateArgs{Dir: h, Name: name, How: how.Mode, Attr: how.Attr, Verifier: how.Verifier})
 	return o.made(ctx, as, dir, name, r, err)
 }
 
@@ -76,7 +92,11 @@ func (o *Origin) MkDir(ctx context.Context, as origin.Cred, dir origin.ID, name 
 	if err != nil {
 		return origin.Made{}, err
 	}
-	r, err := o.client.Mkdir(ctx, o.auth(as), nfs.MkdirArgs{Dir: h, Name: name, Attr: set})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.Made{}, err
+	}
+	r, err := conn.Mkdir(ctx, o.auth(as), nfs.MkdirArgs{Dir: h, Name: name, Attr: set})
 	return o.made(ctx, as, dir, name, r, err)
 }
 
@@ -86,7 +106,11 @@ func (o *Origin) Symlink(ctx context.Context, as origin.Cred, dir origin.ID, nam
 	if err != nil {
 		return origin.Made{}, err
 	}
-	r, err := o.client.Symlink(ctx, o.auth(as), nfs.SymlinkArgs{Dir: h, Name: name, Attr: set, Target: target})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.Made{}, err
+	}
+	r, err := conn.Symlink(ctx, o.auth(as), nfs.SymlinkArgs{Dir: h, Name: name, Attr: set, Target: target})
 	return o.made(ctx, as, dir, name, r, err)
 }
 
@@ -96,7 +120,11 @@ func (o *Origin) MkNod(ctx context.Context, as origin.Cred, dir origin.ID, name 
 	if err != nil {
 		return origin.Made{}, err
 	}
-	r, err := o.client.Mknod(ctx, o.auth(as), nfs.MknodArgs{Dir: h, Name: name, Type: kind.Type, Attr: set, Device: kind.Device})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.Made{}, err
+	}
+	r, err := conn.Mknod(ctx, o.auth(as), nfs.MknodArgs{Dir: h, Name: name, Type: kind.Type, Attr: set, Device: kind.Device})
 	return o.made(ctx, as, dir, name, r, err)
 }
 
@@ -106,7 +134,11 @@ func (o *Origin) Remove(ctx context.Context, as origin.Cred, dir origin.ID, name
 	if err != nil {
 		return nfs.WccData{}, err
 	}
-	r, err := o.client.Remove(ctx, o.auth(as), nfs.RemoveArgs{Dir: h, Name: name})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return nfs.WccData{}, err
+	}
+	r, err := conn.Remove(ctx, o.auth(as), nfs.RemoveArgs{Dir: h, Name: name})
 	return r.DirWcc, wrap(err)
 }
 
@@ -116,7 +148,11 @@ func (o *Origin) RmDir(ctx context.Context, as origin.Cred, dir origin.ID, name 
 	if err != nil {
 		return nfs.WccData{}, err
 	}
-	r, err := o.client.Rmdir(ctx, o.auth(as), nfs.RmdirArgs{Dir: h, Name: name})
+	conn, err := o.client(ctx)
+	if err != nil {
+		return nfs.WccData{}, err
+	}
+	r, err := conn.Rmdir(ctx, o.auth(as), nfs.RmdirArgs{Dir: h, Name: name})
 	return r.DirWcc, wrap(err)
 }
 
@@ -126,11 +162,15 @@ func (o *Origin) Rename(ctx context.Context, as origin.Cred, from origin.ID, fro
 	if err != nil {
 		return origin.RenameResult{}, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.RenameResult{}, err
+	}
 	th, err := handleOf(to)
 	if err != nil {
 		return origin.RenameResult{}, err
 	}
-	r, err := o.client.Rename(ctx, o.auth(as), nfs.RenameArgs{FromDir: fh, FromName: fromName, ToDir: th, ToName: toName})
+	r, err := conn.Rename(ctx, o.auth(as), nfs.RenameArgs{FromDir: fh, FromName: fromName, ToDir: th, ToName: toName})
 	return origin.RenameResult{From: r.FromWcc, To: r.ToWcc}, wrap(err)
 }
 
@@ -140,10 +180,14 @@ func (o *Origin) Link(ctx context.Context, as origin.Cred, id, dir origin.ID, na
 	if err != nil {
 		return origin.LinkResult{}, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.LinkResult{}, err
+	}
 	dh, err := handleOf(dir)
 	if err != nil {
 		return origin.LinkResult{}, err
 	}
-	r, err := o.client.Link(ctx, o.auth(as), nfs.LinkArgs{Object: h, Dir: dh, Name: name})
+	r, err := conn.Link(ctx, o.auth(as), nfs.LinkArgs{Object: h, Dir: dh, Name: name})
 	return origin.LinkResult{File: r.Attr, Dir: r.DirWcc}, wrap(err)
 }

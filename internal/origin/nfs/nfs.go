@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -30,19 +31,26 @@ type Config struct {
 
 // Origin is a mounted export.
 type Origin struct {
-	cfg    Config
-	client *nfs.Client
+	cfg Config
 
-	mu   sync.Mutex
-	root *nfs.Handle // mu guards it; nil until mounted
+	mu     sync.Mutex
+	conn   *nfs.Client // mu guards conn and root; nil until connected
+	root   *nfs.Handle // nil until mounted
+	closed bool
+	failed time.Time // when connecting or mounting failed last, and why
+	why    error
 }
+
+// pause is how long after a failed attempt to connect or mount the next one waits: callers in between fail at once.
+const pause = time.Second
 
 var _ origin.Origin = (*Origin)(nil)
 
-// Open prepares the origin. It does not wait for the server: until that answers, calls give fault.Unavailable.
-func Open(ctx context.Context, cfg Config) (*Origin, error) {
-	if cfg.Addr == "" || cfg.Path == "" && cfg.MountPath == nil {
-		return nil, fault.New(fault.Invalid, "an nfs origin needs HOST:PORT and a path")
+// Open prepares the origin. It does not wait for the server: connecting and mounting happen at the first call, and until
+// the server answers, calls give fault.Unavailable.
+func Open(cfg Config) (*Origin, error) {
+	if _, _, err := net.SplitHostPort(cfg.Addr); err != nil || cfg.Path == "" {
+		return nil, fault.WithHint(fault.New(fault.Invalid, "storage %q is not HOST:PORT and a path", cfg.Addr+cfg.Path), "for example 10.0.0.1:2049/nas")
 	}
 	if cfg.Connections == 0 {
 		cfg.Connections = 4
@@ -53,13 +61,36 @@ func Open(ctx context.Context, cfg Config) (*Origin, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = 20 * time.Second
 	}
-	client, err := nfs.Dial(ctx, cfg.Addr, nfs.Options{
-		Connections: cfg.Connections, Auth: nfs.Sys(cfg.Machine, 0, 0), Log: cfg.Log, MaxRecord: 4 << 20,
-	})
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "storage "+cfg.Addr)
+	return &Origin{cfg: cfg}, nil
+}
+
+// client returns the connected client.
+func (o *Origin) client(ctx context.Context) (*nfs.Client, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.connected(ctx)
+}
+
+func (o *Origin) connected(ctx context.Context) (*nfs.Client, error) {
+	if o.closed {
+		return nil, wrap(nfs.ErrClientClosed)
 	}
-	return &Origin{cfg: cfg, client: client}, nil
+	if o.conn == nil {
+		if time.Since(o.failed) < pause {
+			return nil, o.why
+		}
+		ctx, cancel := o.patient(ctx)
+		defer cancel()
+		conn, err := nfs.Dial(ctx, o.cfg.Addr, nfs.Options{
+			Connections: o.cfg.Connections, Auth: nfs.Sys(o.cfg.Machine, 0, 0), Log: o.cfg.Log, MaxRecord: 4 << 20,
+		})
+		if err != nil {
+			o.failed, o.why = time.Now(), fault.Wrap(fault.Unavailable, err, "storage "+o.cfg.Addr)
+			return nil, o.why
+		}
+		o.conn = conn
+	}
+	return o.conn, nil
 }
 
 // Caps describes a remote server.
@@ -69,7 +100,15 @@ func (o *Origin) Caps() origin.Caps { return origin.Caps{MaxRead: 1 << 20, MaxWr
 func (o *Origin) Describe() string { return "nfs:" + o.cfg.Addr + o.cfg.Path }
 
 // Close ends all calls.
-func (o *Origin) Close() error { return o.client.Close() }
+func (o *Origin) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if o.conn == nil {
+		return nil
+	}
+	return o.conn.Close()
+}
 
 // Root mounts the export once and returns its attributes.
 func (o *Origin) Root(ctx context.Context) (origin.Node, error) {
@@ -89,6 +128,19 @@ func (o *Origin) mount(ctx context.Context) (nfs.Handle, error) {
 	if o.root != nil {
 		return *o.root, nil
 	}
+	if time.Since(o.failed) < pause {
+		return nfs.Handle{}, o.why
+	}
+	root, err := o.mountNow(ctx)
+	if err != nil {
+		o.failed, o.why = time.Now(), err
+		return root, err
+	}
+	o.root = &root
+	return root, nil
+}
+
+func (o *Origin) mountNow(ctx context.Context) (nfs.Handle, error) {
 	path := o.cfg.Path
 	if o.cfg.MountPath != nil {
 		var err error
@@ -96,12 +148,12 @@ func (o *Origin) mount(ctx context.Context) (nfs.Handle, error) {
 			return nfs.Handle{}, err
 		}
 	}
-	res, err := o.client.Mnt(ctx, nil, path)
+	conn, err := o.connected(ctx)
 	if err != nil {
-		return nfs.Handle{}, wrap(err)
+		return nfs.Handle{}, err
 	}
-	o.root = &res.Root
-	return res.Root, nil
+	res, err := conn.Mnt(ctx, nil, path)
+	return res.Root, wrap(err)
 }
 
 // Remount forgets the mounted root, so that the next Root mounts again.

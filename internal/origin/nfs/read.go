@@ -13,9 +13,13 @@ func (o *Origin) GetAttr(ctx context.Context, as origin.Cred, id origin.ID) (nfs
 	if err != nil {
 		return nfs.Attr{}, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return nfs.Attr{}, err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
-	res, err := o.client.Getattr(ctx, o.auth(as), nfs.GetattrArgs{Object: h})
+	res, err := conn.Getattr(ctx, o.auth(as), nfs.GetattrArgs{Object: h})
 	return res.Attr, wrap(err)
 }
 
@@ -33,9 +37,13 @@ func (o *Origin) Lookup(ctx context.Context, as origin.Cred, dir origin.ID, name
 	if err != nil {
 		return node, after, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return node, after, err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
-	res, err := o.client.Lookup(ctx, o.auth(as), nfs.LookupArgs{Dir: h, Name: name})
+	res, err := conn.Lookup(ctx, o.auth(as), nfs.LookupArgs{Dir: h, Name: name})
 	if err != nil {
 		return node, res.DirAttr, wrap(err)
 	}
@@ -50,9 +58,13 @@ func (o *Origin) Access(ctx context.Context, as origin.Cred, id origin.ID, want 
 	if err != nil {
 		return 0, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return 0, err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
-	res, err := o.client.Access(ctx, o.auth(as), nfs.AccessArgs{Object: h, Access: want})
+	res, err := conn.Access(ctx, o.auth(as), nfs.AccessArgs{Object: h, Access: want})
 	return res.Access & want, wrap(err)
 }
 
@@ -62,9 +74,13 @@ func (o *Origin) ReadLink(ctx context.Context, as origin.Cred, id origin.ID) (st
 	if err != nil {
 		return "", err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return "", err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
-	res, err := o.client.Readlink(ctx, o.auth(as), nfs.ReadlinkArgs{Object: h})
+	res, err := conn.Readlink(ctx, o.auth(as), nfs.ReadlinkArgs{Object: h})
 	return res.Target, wrap(err)
 }
 
@@ -74,9 +90,13 @@ func (o *Origin) StatFS(ctx context.Context, id origin.ID) (origin.FSStat, error
 	if err != nil {
 		return origin.FSStat{}, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.FSStat{}, err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
-	r, err := o.client.Fsstat(ctx, nil, nfs.FsstatArgs{Root: h})
+	r, err := conn.Fsstat(ctx, nil, nfs.FsstatArgs{Root: h})
 	return origin.FSStat{
 		TotalBytes: r.TotalBytes, FreeBytes: r.FreeBytes, AvailBytes: r.AvailBytes,
 		TotalFiles: r.TotalFiles, FreeFiles: r.FreeFiles, AvailFiles: r.AvailFiles,
@@ -89,9 +109,13 @@ func (o *Origin) PathConf(ctx context.Context, id origin.ID) (origin.PathConf, e
 	if err != nil {
 		return origin.PathConf{}, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return origin.PathConf{}, err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
-	r, err := o.client.Pathconf(ctx, nil, nfs.PathconfArgs{Object: h})
+	r, err := conn.Pathconf(ctx, nil, nfs.PathconfArgs{Object: h})
 	return origin.PathConf{LinkMax: r.LinkMax, NameMax: r.NameMax, CaseInsensitive: r.CaseInsensitive}, wrap(err)
 }
 
@@ -101,12 +125,16 @@ func (o *Origin) Read(ctx context.Context, as origin.Cred, id origin.ID, off uin
 	if err != nil {
 		return r, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return r, err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
 	for {
 		rest := buf[r.N:min(len(buf), r.N+int(o.Caps().MaxRead))]
 		args := nfs.ReadArgs{File: h, Offset: off + uint64(r.N), Count: uint32(len(rest))}
-		res, err := o.client.Read(ctx, o.auth(as), args, rest)
+		res, err := conn.Read(ctx, o.auth(as), args, rest)
 		if err != nil {
 			return r, wrap(err)
 		}
@@ -125,16 +153,20 @@ func (o *Origin) ReadDir(ctx context.Context, as origin.Cred, dir origin.ID, coo
 	if err != nil {
 		return page, err
 	}
+	conn, err := o.client(ctx)
+	if err != nil {
+		return page, err
+	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
 	const pageBytes = 256 << 10 // of a reply; about 1,300 entries with attributes and handles
 	var res nfs.ReaddirResult
 	if plus {
-		res, err = o.client.Readdirplus(ctx, o.auth(as), nfs.ReaddirplusArgs{
+		res, err = conn.Readdirplus(ctx, o.auth(as), nfs.ReaddirplusArgs{
 			Dir: h, Cookie: nfs.Cookie(cookie.At), Verifier: cookie.Verf, DirCount: pageBytes, MaxCount: pageBytes,
 		})
 	} else {
-		res, err = o.client.Readdir(ctx, o.auth(as), nfs.ReaddirArgs{
+		res, err = conn.Readdir(ctx, o.auth(as), nfs.ReaddirArgs{
 			Dir: h, Cookie: nfs.Cookie(cookie.At), Verifier: cookie.Verf, Count: pageBytes,
 		})
 	}

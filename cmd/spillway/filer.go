@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spillway/spillway/internal/config"
+	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/filer"
+)
+
+// FilerCmd runs a filer. What the flags say goes before what the file says.
+type FilerCmd struct {
+	Config        string       `type:"path" placeholder:"FILE" help:"Configuration file (YAML)."`
+	Name          string       `help:"The filer's name in the farm."`
+	Listen        string       `placeholder:"HOST:PORT" help:"Where NFS and MOUNT answer."`
+	Control       string       `placeholder:"HOST:PORT" help:"Where the control service answers."`
+	Metrics       string       `placeholder:"HOST:PORT" help:"Where Prometheus metrics and a JSON status answer, without authentication."`
+	CacheDir      string       `type:"path" placeholder:"DIR" help:"Cache and state, on a local disk."`
+	CacheSize     config.Bytes `placeholder:"SIZE" help:"File data to keep (10GiB)."`
+	Export        []string     `placeholder:"/PATH=ORIGIN" sep:"none" help:"An export: /path=posix:DIR or /path=nfs:HOST:PORT/path. May be repeated."`
+	ParentControl string       `placeholder:"URL" help:"Control service of the filer that the nfs exports come from."`
+	TokenFile     string       `type:"path" placeholder:"FILE" help:"File with a one-time join token; needed until the filer has joined."`
+}
+
+// Run serves until it is told to stop.
+func (c *FilerCmd) Run(ctx context.Context, g *Globals) error {
+	var file filer.File
+	if c.Config != "" {
+		data, err := os.ReadFile(c.Config)
+		if err != nil {
+			return fault.Wrap(fault.Invalid, err, "configuration")
+		}
+		if err := config.Decode(c.Config, data, &file); err != nil {
+			return err
+		}
+	}
+	if err := c.merge(&file, g); err != nil {
+		return err
+	}
+	return filer.Run(ctx, file, version, g.Log, func(at filer.Addresses) {
+		line, _ := json.Marshal(at)
+		fmt.Fprintf(g.Out, "ready %s\n", line)
+	})
+}
+
+func (c *FilerCmd) merge(file *filer.File, g *Globals) error {
+	for _, set := range []struct {
+		from string
+		to   *string
+	}{
+		{c.Name, &file.Name}, {c.Listen, &file.Listen}, {c.Control, &file.Control}, {c.Metrics, &file.Metrics},
+		{c.CacheDir, &file.CacheDir}, {c.TokenFile, &file.Server.TokenFile}, {g.Server, &file.Server.URL}, {g.CA, &file.Server.CA},
+	} {
+		if set.from != "" {
+			*set.to = set.from
+		}
+	}
+	if c.CacheSize != 0 {
+		file.CacheSize = c.CacheSize
+	}
+	for _, s := range c.Export {
+		e, err := filer.ParseExport(s)
+		if err != nil {
+			return err
+		}
+		file.Exports = append(file.Exports, e)
+	}
+	if c.ParentControl != "" {
+		for i := range file.Exports {
+			if file.Exports[i].ParentControl == "" && file.Exports[i].Remote() {
+				file.Exports[i].ParentControl = c.ParentControl
+			}
+		}
+	}
+	return nil
+}
