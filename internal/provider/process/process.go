@@ -4,23 +4,20 @@
 // A machine is everything that a command starts: an agent, its supervisors, renders and mounts. They leave process groups
 // and sessions on purpose, so what holds them together is an environment variable that all of them inherit
 // (SPILLWAY_INSTANCE), by which they are found in /proc.
+//
+// On disk a machine is a directory DIR/NAME with its record (instance.json), written before its first process and removed
+// after its last, and a log DIR/NAME.log, which stays. A provider that is opened over the same directory knows them all.
 package process
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
-	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,8 +43,8 @@ type Config struct {
 
 // Provider makes processes. It implements provider.Provider.
 type Provider struct {
-	c  Config
-	mu sync.Mutex // one change of a machine at a time
+	c    Config
+	busy nameLocks // one change of a machine at a time
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -71,135 +68,107 @@ func New(c Config) (*Provider, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "process provider")
 	}
+	dir, err := filepath.EvalSymlinks(c.Dir) // as the kernel lists mounts
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "process provider")
+	}
+	c.Dir = dir
 	return &Provider{c: c}, nil
-}
-
-// record is what is kept of a machine on disk, written before its first process starts.
-type record struct {
-	Name    string    `json:"name"`
-	Pool    string    `json:"pool"`
-	ID      string    `json:"id"` // NAME@RANDOM
-	Created time.Time `json:"created"`
 }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$`)
 
-func (p *Provider) dir(name string) string { return filepath.Join(p.c.Dir, name) }
-func (p *Provider) recordFile(name string) string {
-	return filepath.Join(p.dir(name), "instance.json")
+func checkName(name string) error {
+	if !validName.MatchString(name) {
+		return fault.New(fault.Invalid, "%.70q cannot be the name of a machine", name)
+	}
+	return nil
 }
 
-// Create starts the machine's command, unless the machine runs already.
-func (p *Provider) Create(_ context.Context, spec provider.Spec) (provider.Instance, error) {
-	if !validName.MatchString(spec.Name) {
-		return provider.Instance{}, fault.New(fault.Invalid, "%q cannot be the name of a machine", spec.Name)
+func (p *Provider) dir(name string) string { return filepath.Join(p.c.Dir, name) }
+
+// Create starts the machine's command, unless the machine runs already. What a machine of that name left that runs no more
+// is cleared first.
+func (p *Provider) Create(ctx context.Context, spec provider.Spec) (provider.Instance, error) {
+	if err := checkName(spec.Name); err != nil {
+		return provider.Instance{}, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	if len(p.c.Command) == 0 {
+		return provider.Instance{}, fault.New(fault.Invalid, "the pool %s has no command", spec.Pool)
+	}
+	unlock, err := p.busy.lock(ctx, spec.Name)
+	if err != nil {
+		return provider.Instance{}, err
+	}
+	defer unlock()
 	rec, err := p.read(spec.Name)
-	if err == nil && len(FindByEnv(Variable, rec.ID)) > 0 {
+	switch {
+	case err == nil && rec.running():
 		return rec.instance(), nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return provider.Instance{}, err
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := p.clear(spec.Name); err != nil {
 		return provider.Instance{}, err
 	}
 	rec = record{Name: spec.Name, Pool: spec.Pool, ID: spec.Name + "@" + uuid.NewString(), Created: time.Now().UTC()}
 	if err := p.prepare(rec, spec); err != nil {
 		return provider.Instance{}, fault.Wrap(fault.Unavailable, err, "prepare machine "+spec.Name)
 	}
-	if err := p.start(rec, spec); err != nil {
+	if err := p.start(ctx, rec, spec); err != nil {
 		return provider.Instance{}, fault.Wrap(fault.Unavailable, err, "start machine "+spec.Name)
 	}
 	return rec.instance(), nil
 }
 
-// prepare writes what the command reads, and last the record.
-func (p *Provider) prepare(rec record, spec provider.Spec) error {
-	dir := p.dir(rec.Name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "join.token"), []byte(spec.Token+"\n"), 0o600); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), spec.CA, 0o600); err != nil {
-		return err
-	}
-	data, err := json.Marshal(rec)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(p.recordFile(rec.Name), data, 0o600)
-}
-
-// start runs the command in a session of its own; its output goes to NAME.log beside the machine's directory.
-func (p *Provider) start(rec record, spec provider.Spec) error {
-	if len(p.c.Command) == 0 {
-		return fault.New(fault.Invalid, "the pool %s has no command", spec.Pool)
-	}
-	log, err := os.OpenFile(p.dir(rec.Name)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	argv := p.expand(spec)
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = p.dir(rec.Name)
-	cmd.Env = append(append(os.Environ(), p.c.Env...), Variable+"="+rec.ID)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	go func() { // reap it
-		err := cmd.Wait()
-		p.c.Log.Info("a machine's agent has ended", "machine", rec.Name, "err", err)
-	}()
-	return nil
-}
-
-// expand fills the command's variables in.
-func (p *Provider) expand(spec provider.Spec) []string {
-	dir := p.dir(spec.Name)
-	fill := strings.NewReplacer(
-		"${name}", spec.Name, "${pool}", spec.Pool, "${site}", spec.Site, "${server}", spec.Server, "${dir}", dir,
-		"${token}", filepath.Join(dir, "join.token"), "${ca}", filepath.Join(dir, "ca.pem"),
-		"${vcpus}", strconv.FormatFloat(spec.VCPUs, 'f', -1, 64),
-		"${memory}", strconv.FormatUint(spec.Memory, 10),
-		"${cpu}", strconv.Itoa(p.c.CPUs[spec.Index%len(p.c.CPUs)]),
-	)
-	argv := make([]string, len(p.c.Command))
-	for i, a := range p.c.Command {
-		argv[i] = fill.Replace(a)
-	}
-	return argv
-}
-
 // Delete ends every process of the machine, detaches what is mounted below its directory, and removes the directory. Its
-// log stays.
+// log stays. A process that hangs in one of the machine's mounts ends once that is detached.
 func (p *Provider) Delete(ctx context.Context, name string) error {
-	if !validName.MatchString(name) {
-		return fault.New(fault.Invalid, "%q cannot be the name of a machine", name)
+	if err := checkName(name); err != nil {
+		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	unlock, err := p.busy.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	rec, err := p.read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.clear(name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := EndByEnv(ctx, Variable, rec.ID, p.c.Grace); err != nil {
+		if _, detachErr := DetachBelow(p.dir(name)); detachErr != nil || ctx.Err() != nil {
+			return errors.Join(err, detachErr)
+		}
+		if err := EndByEnv(ctx, Variable, rec.ID, 0); err != nil {
+			return err
+		}
+	}
+	return p.clear(name)
+}
+
+// clear detaches and removes what a machine that does not run left, its record last.
+func (p *Provider) clear(name string) error {
+	dir := p.dir(name)
+	if _, err := DetachBelow(dir); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "machine "+name)
+	}
+	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
+	for _, e := range entries {
+		if e.Name() != recordName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
 	}
-	if err := end(ctx, rec.ID, p.c.Grace); err != nil {
-		return err
+	if err == nil {
+		err = os.RemoveAll(dir)
 	}
-	if _, err := DetachBelow(p.dir(name)); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "machine "+name)
-	}
-	if err := os.RemoveAll(p.dir(name)); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "machine "+name)
-	}
-	return nil
+	return fault.Wrap(fault.Unavailable, err, "machine "+name)
 }
 
 // List returns the machines whose records are on disk.
@@ -210,7 +179,7 @@ func (p *Provider) List(context.Context) ([]provider.Instance, error) {
 	}
 	var list []provider.Instance
 	for _, e := range entries {
-		if !e.IsDir() {
+		if !e.IsDir() || !validName.MatchString(e.Name()) {
 			continue
 		}
 		rec, err := p.read(e.Name())
@@ -223,56 +192,4 @@ func (p *Provider) List(context.Context) ([]provider.Instance, error) {
 		list = append(list, rec.instance())
 	}
 	return list, nil
-}
-
-// Freeze stops every process of a machine, as if time had stopped for it. Thaw lets it go on.
-func (p *Provider) Freeze(name string) error { return p.signal(name, syscall.SIGSTOP) }
-
-// Thaw lets a frozen machine go on.
-func (p *Provider) Thaw(name string) error { return p.signal(name, syscall.SIGCONT) }
-
-// Kill is a power failure: every process is stopped first, so that none sees another die, and then killed. What was
-// mounted stays behind, dead; Delete clears it.
-func (p *Provider) Kill(name string) error {
-	if err := p.signal(name, syscall.SIGSTOP); err != nil {
-		return err
-	}
-	return p.signal(name, syscall.SIGKILL)
-}
-
-// signal sends a signal to every process of a machine, and again to those that were started meanwhile.
-func (p *Provider) signal(name string, sig syscall.Signal) error {
-	rec, err := p.read(name)
-	if err != nil {
-		return fault.Wrap(fault.NotFound, err, "machine "+name)
-	}
-	told := map[int]bool{}
-	for {
-		fresh := false
-		for _, pid := range FindByEnv(Variable, rec.ID) {
-			if !told[pid] {
-				told[pid], fresh = true, true
-				_ = syscall.Kill(pid, sig) // gone meanwhile: good
-			}
-		}
-		if !fresh {
-			return nil
-		}
-	}
-}
-
-func (p *Provider) read(name string) (record, error) {
-	var rec record
-	data, err := os.ReadFile(p.recordFile(name))
-	if err != nil {
-		return rec, err
-	}
-	if err := json.Unmarshal(data, &rec); err != nil || !strings.HasPrefix(rec.ID, name+"@") {
-		return rec, fault.New(fault.Internal, "the record of machine %s is damaged: %v", name, err)
-	}
-	return rec, nil
-}
-
-func (r record) instance() provider.Instance {
-	return provider.Instance{Name: r.Name, Pool: r.Pool, ID: r.ID, Created: r.Created, Running: len(FindByEnv(Variable, r.ID)) > 0}
 }
