@@ -102,16 +102,15 @@ func lastStart(shares []share, n float64) float64 {
 		}
 		return sum
 	}
-	low, high := 0.0, 1.0
+	low := shares[0].free
 	for i := range shares {
-		if i == 0 || shares[i].free < low {
-			low = shares[i].free
-		}
+		low = min(low, shares[i].free)
 	}
 	if total(low) >= n {
 		return low
 	}
-	for high = max(2*low, 1); total(high) < n; high *= 2 {
+	high := max(2*low, 1)
+	for ; total(high) < n; high *= 2 {
 		low = high
 	}
 	for range 60 {

@@ -101,6 +101,7 @@ func excess(tokens token.Tokens) (*token.Token, string) {
 			items++
 		case token.MappingValueType, token.CollectEntryType:
 			items++
+		default:
 		}
 		switch {
 		case flow > maxDepth || entries > maxDepth:

@@ -101,7 +101,7 @@ func TestSmallMessageIsNotStuckBehindABulkSender(t *testing.T) {
 		go func() { _ = bulk.run(t.Context()) }()
 		go func() { _, _ = in.Write(make([]byte, 50e6)); in.Close() }()
 		go func() { _, _ = io.Copy(io.Discard, out) }()
-		time.Sleep(500 * time.Millisecond) // virtual: the bulk sender is at full speed
+		<-time.After(500 * time.Millisecond) // virtual: the bulk sender is at full speed
 		small, in2, out2 := pipes(w, new(gate))
 		go func() { _ = small.run(t.Context()) }()
 		began := time.Now()
@@ -112,7 +112,7 @@ func TestSmallMessageIsNotStuckBehindABulkSender(t *testing.T) {
 		if took := time.Since(began); took < w.delay || took > w.delay+2*slack {
 			t.Errorf("took %v, want at most %v", took, w.delay+2*slack)
 		}
-		time.Sleep(3 * time.Second)
+		<-time.After(3 * time.Second)
 		synctest.Wait()
 	})
 }
@@ -143,7 +143,7 @@ func TestReceiverThatDoesNotReadStopsTheSender(t *testing.T) {
 		go func() { ended <- p.run(ctx) }()
 		written := make(chan int, 1)
 		go func() { n, _ := in.Write(make([]byte, 64<<20)); written <- n }()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		cancel()
 		p.src.Close()
 		p.dst.Close()
