@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -86,6 +87,9 @@ func (c *ServerCmd) config() (server.Config, error) {
 		return cfg, fault.WithHint(fault.New(fault.Invalid, "the server needs a directory"), "give it with --dir, or as dir: in the configuration")
 	}
 	dir, err := filepath.Abs(cfg.Dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
 	cfg.Dir = dir
-	return cfg.WithDefaults(), err
+	return cfg.WithDefaults(), fault.Wrap(fault.Invalid, err, "the server's directory")
 }
