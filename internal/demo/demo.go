@@ -106,6 +106,9 @@ func prepareStudio(ctx context.Context, c Config, tell *teller) (time.Duration, 
 
 // play opens the farm, runs the job on it, and proves what came of it.
 func (f *farm) play(ctx context.Context, estimate time.Duration) (*Result, error) {
+	if err := f.at.choose(); err != nil {
+		return nil, err
+	}
 	if err := f.open(ctx); err != nil {
 		return nil, err
 	}
