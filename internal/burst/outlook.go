@@ -171,7 +171,13 @@ func (p *planner) poolLanes(pool *Pool, n int) []*lane {
 			}
 			free = max(pool.StartUp-age, pool.StartUp/4).Seconds()
 		}
-		lanes = append(lanes, &lane{supply: pool.Name, site: pool.Site, speed: pool.Speed, pool: pool, nodes: 1, free: free})
+		free = math.Ceil(free) // nodes that are free within a second of each other are one lane
+		at := slices.IndexFunc(lanes, func(l *lane) bool { return l.free == free })
+		if at < 0 {
+			at = len(lanes)
+			lanes = append(lanes, &lane{supply: pool.Name, site: pool.Site, speed: pool.Speed, pool: pool, free: free})
+		}
+		lanes[at].nodes++
 	}
 	if n > 0 {
 		lanes = append(lanes, &lane{

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -69,30 +70,31 @@ func (p *planner) fill(t *target, pool *Pool, margin float64) {
 	if useful := p.useful(t, pool); useful < limit {
 		limit, limitedBy = useful, ""
 	}
-	type trial struct {
-		n int
-		result
-	}
-	best := trial{from, t.final}
-	step := max(1, (limit-from)/maxTrials)
-	for n := from + step; n <= limit; n += step {
+	with := func(n int) result {
 		counts := maps.Clone(t.counts)
 		counts[pool.Name] = n
-		r := p.try(counts)
-		if p.settings.Budget != nil && n > len(p.standing(pool)) && r.cost > *p.settings.Budget {
-			limitedBy = "budget"
-			break
-		}
-		if p.better(r, best.result, t.missed) {
-			best = trial{n, r}
-		}
-		if len(p.missed(r, margin)) == 0 {
-			break
+		return p.try(counts)
+	}
+	if budget := p.settings.Budget; budget != nil {
+		owned := max(from, min(limit, len(p.standing(pool)))) // is paid for anyway
+		affordable := owned + sort.Search(limit-owned, func(i int) bool { return with(owned+i+1).cost > *budget })
+		if affordable < limit {
+			limit, limitedBy = affordable, "budget"
 		}
 	}
-	t.counts[pool.Name], t.final = best.n, best.result
+	if limit <= from {
+		t.caps[pool.Name] = limitedBy
+		return
+	}
+	best := with(limit)
+	enough := func(r result) bool { return len(p.missed(r, margin)) == 0 }
+	if !enough(best) {
+		enough = func(r result) bool { return !p.better(best, r, t.missed) }
+	}
+	n := from + sort.Search(limit-from, func(i int) bool { return enough(with(from + i)) })
+	t.counts[pool.Name], t.final = n, with(n)
 	t.late = p.missed(t.final, margin)
-	if len(t.late) > 0 && (best.n == limit || limitedBy == "budget") {
+	if len(t.late) > 0 && n == limit {
 		t.caps[pool.Name] = limitedBy
 	}
 }
