@@ -108,28 +108,24 @@ type Filer struct {
 const fetchBytes = 256 << 20
 
 // Open brings a filer up over its cache directory: everything that survived the last run is used again.
-func Open(cfg Config) (f *Filer, err error) {
+func Open(cfg Config) (*Filer, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(cfg.CacheDir, 0o700); err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
 	}
-	f = &Filer{
+	f := &Filer{
 		cfg: cfg, log: cfg.Log, started: time.Now(), table: newTable(1 << 18), drc: newReplies(), mounts: &mountList{},
 		byID: map[uint32]*target{}, fetchBudget: semaphore.NewWeighted(fetchBytes),
 	}
-	if f.kv, err = openKV(filepath.Join(cfg.CacheDir, "index"), cfg.Log); err != nil {
+	kv, err := openKV(filepath.Join(cfg.CacheDir, "index"), cfg.Log)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			f.closeOrigins()
-			f.kv.Close()
-		}
-	}()
+	f.kv = kv
 	if err := f.load(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, f.closeOrigins(), kv.Close())
 	}
 	f.server = f.newServer()
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())

@@ -39,7 +39,7 @@ type Config struct {
 // Origin is a folder.
 type Origin struct {
 	dir     string
-	root    int // O_PATH descriptor of the folder
+	root    int // descriptor of the folder; handles cannot be opened through an O_PATH one
 	rootID  origin.ID
 	mount   int // mount id of the folder
 	find    finder
@@ -61,7 +61,7 @@ func Open(cfg Config) (*Origin, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "folder")
 	}
-	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault.WithHint(fault.New(fault.Invalid, "folder %s: %w", dir, err), "create the folder first")
 	}
