@@ -93,15 +93,10 @@ func newNode(ctx context.Context, c Config, h *home, log *slog.Logger) *node {
 	return n
 }
 
-// environment is what supervisors, mounts and helpers get: the agent's own without what may be secret, and the marks.
+// environment is what supervisors, mounts and helpers get: the agent's own without what is secret, and the marks.
 func (n *node) environment() []string {
-	out := n.marks()
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SPILLWAY_") {
-			out = append(out, entry)
-		}
-	}
-	return out
+	own := slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "SPILLWAY_TOKEN=") })
+	return append(own, n.marks()...)
 }
 
 // waitForEnd returns when the agent is to end: after a signal with what runs left alone, or after everything has ended.

@@ -94,7 +94,7 @@ func (m *mounts) expected(rules []*agentv1.OutputRule, saved []string) (paths []
 	for _, local := range saved {
 		local = filepath.Clean(local)
 		if p, path, ok := m.locate(local); ok {
-			add(p, path, nodehelper.File{Path: local, Check: "saved"})
+			add(p, path, nodehelper.File{Path: local, Check: nodehelper.Saved})
 		}
 	}
 	return paths, files, nil

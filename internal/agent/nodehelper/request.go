@@ -60,10 +60,13 @@ type Verify struct {
 	Files []File `json:"files"`
 }
 
+// Saved is the check of a file that no rule names: its program said that it wrote it.
+const Saved = "saved"
+
 // File is a file to check.
 type File struct {
-	Path     string `json:"path"` // absolute, on this node
-	Check    string `json:"check"`
+	Path     string `json:"path"`  // absolute, on this node
+	Check    string `json:"check"` // image, exists, none (package verify) or Saved
 	Width    uint32 `json:"width"`
 	Height   uint32 `json:"height"`
 	Optional bool   `json:"optional"`

@@ -2,15 +2,15 @@ package nodehelper
 
 import (
 	"context"
-	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/verify"
 )
 
 // do checks the files one by one. What is wrong with a file is in its answer; errors are about the storage itself.
@@ -48,31 +48,42 @@ func makeDurable(path string) error {
 	return nil
 }
 
+// verify tells what is wrong with the file from a storage that can't be read.
 func (f File) verify(ctx context.Context) (Verified, error) {
-	info, err := os.Stat(f.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && f.Optional:
+	found, err := verify.File(ctx, f.Path, verify.Rule{Check: f.check(), Width: f.Width, Height: f.Height})
+	switch kind := fault.KindOf(err); {
+	case err == nil:
+	case kind == fault.NotFound && f.Optional:
 		return Verified{Missing: true}, nil
-	case errors.Is(err, fs.ErrNotExist):
+	case kind == fault.NotFound:
 		return Verified{Missing: true, Problem: "is missing"}, nil
-	case err != nil:
-		return Verified{}, fault.Wrap(fault.Unavailable, err, "storage")
-	case !info.Mode().IsRegular():
-		return Verified{Problem: "is no regular file"}, nil
+	case kind == fault.Invalid || kind == fault.Conflict:
+		return Verified{Problem: strings.TrimPrefix(err.Error(), f.Path+" ")}, nil
+	default:
+		return Verified{}, err
 	}
-	return f.examine(ctx)
+	sum, err := hex.DecodeString(found.SHA256)
+	if err != nil {
+		return Verified{}, fault.Wrap(fault.Internal, err, "digest")
+	}
+	out := Verified{Size: found.Size, SHA256: sum, Width: found.Width, Height: found.Height}
+	if found.Kind != "" {
+		out.Kind = "image/" + found.Kind
+	}
+	return out, nil
 }
 
-func (f File) examine(context.Context) (Verified, error) {
-	in, err := os.Open(f.Path)
-	if err != nil {
-		return Verified{}, fault.Wrap(fault.Unavailable, err, "storage")
+// check is what the file must be. One that the program itself named must be whole if we can decode it.
+func (f File) check() verify.Check {
+	switch f.Check {
+	case "":
+		return verify.Exists
+	case Saved:
+		switch strings.ToLower(filepath.Ext(f.Path)) {
+		case ".png", ".jpg", ".jpeg":
+			return verify.Image
+		}
+		return verify.Exists
 	}
-	defer in.Close()
-	sum := sha256.New()
-	n, err := io.Copy(sum, in)
-	if err != nil {
-		return Verified{}, fault.Wrap(fault.Unavailable, err, fmt.Sprintf("read %s", f.Path))
-	}
-	return Verified{Size: uint64(n), SHA256: sum.Sum(nil)}, nil
+	return verify.Check(f.Check)
 }

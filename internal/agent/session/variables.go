@@ -2,6 +2,7 @@ package session
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spillway/spillway/openjd"
@@ -64,13 +65,7 @@ func (s *Session) variables() []string {
 // their process group and lost their supervisor.
 func Mark(session string) string { return "SPILLWAY_SESSION=" + session }
 
-// hostVariables are this process's own, without Spillway's, which may hold secrets.
+// hostVariables are this process's own, without what is secret.
 func hostVariables() []string {
-	var out []string
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SPILLWAY_") {
-			out = append(out, entry)
-		}
-	}
-	return out
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "SPILLWAY_TOKEN=") })
 }
