@@ -110,9 +110,6 @@ func (p *planner) useful(t *target, pool *Pool) int {
 	return int(min(sum, math.MaxInt32))
 }
 
-// maxTrials bounds how many numbers of nodes are tried for one pool; in larger pools the steps are wider.
-const maxTrials = 256
-
 // better reports whether any of the works that need help ends sooner.
 func (p *planner) better(a, b result, works []int) bool {
 	for _, i := range works {
