@@ -93,7 +93,7 @@ const (
 type Node struct {
 	Name    string
 	State   NodeState
-	Created time.Time
+	Created time.Time // when the provider was asked for it; zero: not asked yet
 	Idle    time.Time // since when it has had nothing to do; zero: it is busy, or starting
 }
 

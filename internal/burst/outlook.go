@@ -165,7 +165,10 @@ func (p *planner) poolLanes(pool *Pool, n int) []*lane {
 		n--
 		free := p.busy[node.Name]
 		if node.State == Starting {
-			age := p.now.Sub(node.Created)
+			age := time.Duration(0)
+			if !node.Created.IsZero() {
+				age = p.now.Sub(node.Created)
+			}
 			if age > overdue*pool.StartUp+time.Minute { // something is wrong with it: it is there, but not to be counted on
 				continue
 			}

@@ -150,6 +150,19 @@ func TestPlan(t *testing.T) {
 			want: burst.Decision{Have: 1, Want: 2, Create: 1, Job: "j1",
 				Reason: "shot: 24 frames × 8.4 s end in 202 s at home on 1 node; deadline in 100 s; with 2 burst nodes in 72 s"},
 		},
+		"one is waited for, not asked for": {
+			work:   func(w *burst.Work) { w.Warm = map[string]burst.Warm{"cloud": {Share: 0.4}} },
+			change: func(in *burst.Input) { in.Pools[0].Nodes = []burst.Node{{Name: "burst-1"}} },
+			want: burst.Decision{Have: 1, Want: 1, Job: "j1",
+				Reason: "shot: 24 frames × 8.4 s end in 202 s at home on 1 node; deadline in 131 s; with 1 burst node in 106 s"},
+		},
+		"one should have started long ago": {
+			change: func(in *burst.Input) {
+				in.Pools[0].Nodes = []burst.Node{{Name: "burst-1", Created: now.Add(-time.Hour)}}
+			},
+			want: burst.Decision{Have: 1, Want: 2, Create: 1, Job: "j1",
+				Reason: "shot: 24 frames × 8.4 s end in 202 s at home on 1 node; deadline in 131 s; with 2 burst nodes in 106 s"},
+		},
 		"a draining node is kept": {
 			change: func(in *burst.Input) {
 				in.Pools[0].Nodes = []burst.Node{{Name: "burst-1", State: burst.Draining, Created: now.Add(-time.Hour)}}
