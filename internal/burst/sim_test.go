@@ -77,7 +77,7 @@ func (s *sim) step() {
 			s.assign(&nodes[i])
 		}
 	}
-	if s.now.Unix()%2 == 0 {
+	if s.now.Unix()%5 == 0 {
 		s.plan(pool)
 	}
 	s.pool = slices.DeleteFunc(s.pool, func(n simNode) bool { // drained
@@ -270,7 +270,7 @@ func anyShot(seed uint64) (burst.Input, burst.Work, float64) {
 	return in, work, seconds
 }
 
-// TestNoFlappingOverADay submits shots all day and counts how often nodes are made soon after others were given back.
+// TestNoFlappingOverADay submits shots for twelve hours and counts how often nodes are made soon after others were given back.
 func TestNoFlappingOverADay(t *testing.T) {
 	in := farm(nil, func(in *burst.Input) {
 		in.Home[0].Nodes = 2
@@ -281,7 +281,7 @@ func TestNoFlappingOverADay(t *testing.T) {
 	s := newSim(in, 3)
 	rng := rand.New(rand.NewPCG(3, 3))
 	missed := 0
-	for hour := range 24 {
+	for hour := range 12 {
 		seconds := 10 + 40*rng.Float64()
 		n := 40 + rng.Int64N(100)
 		w := s.submit(burst.Work{
@@ -301,8 +301,8 @@ func TestNoFlappingOverADay(t *testing.T) {
 			flaps++
 		}
 	}
-	t.Logf("%d nodes made, peak %d, %d made within a minute of a release, %d of 24 shots late", s.made, s.peak, flaps, missed)
-	if flaps > 2 || s.made > 60 || missed > 6 {
+	t.Logf("%d nodes made, peak %d, %d made within a minute of a release, %d of 12 shots late", s.made, s.peak, flaps, missed)
+	if flaps > 2 || s.made > 30 || missed > 3 {
 		t.Error("too many")
 	}
 }
