@@ -37,7 +37,9 @@ func benchServer(b *testing.B, p nfs.Procedures) *nfs.Client {
 
 func BenchmarkGetattr(b *testing.B) {
 	c := benchServer(b, nfs.Procedures{
-		Getattr: func(_ context.Context, _ *nfs.Request, _ *nfs.GetattrArgs, res *nfs.GetattrResult) { res.Attr.Mode = 0o644 },
+		Getattr: func(_ context.Context, _ *nfs.Request, _ *nfs.GetattrArgs, res *nfs.GetattrResult) {
+			res.Attr.Mode = 0o644
+		},
 	})
 	b.SetParallelism(16)
 	b.RunParallel(func(pb *testing.PB) {

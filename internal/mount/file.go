@@ -35,6 +35,8 @@ func authOf(f fusefs.FileHandle) *nfs.Auth {
 
 // Open asks for the file's attributes: if they are what they were when the kernel's pages were read, it keeps them.
 func (n *node) Open(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	if err := n.writer.send(ctx); err != nil {
 		return nil, 0, errnoOf(err)
 	}
@@ -62,6 +64,8 @@ func (n *node) Open(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, s
 // Create makes and opens a file. With O_EXCL the server compares a verifier, so that a repeat of the call after a lost
 // reply is not taken for a second creator (RFC 1813 §3.3.8).
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	auth := n.fsys.creds.of(ctx)
 	wanted := nfs.SetAttr{Mode: nfs.Set32(mode & 0o7777)}
 	args := nfs.CreateArgs{Dir: n.handle, Name: name, How: nfs.Unchecked, Attr: wanted}
@@ -72,7 +76,9 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	} else if flags&syscall.O_TRUNC != 0 {
 		args.Attr.Size = nfs.Set64(0)
 	}
-	inode, errno := n.make(ctx, name, out, func(auth *nfs.Auth) (nfs.NewResult, error) { return n.fsys.client.Create(ctx, auth, args) })
+	inode, errno := n.make(ctx, name, out, func(ctx context.Context, auth *nfs.Auth) (nfs.NewResult, error) {
+		return n.fsys.client.Create(ctx, auth, args)
+	})
 	if errno != 0 {
 		return nil, nil, 0, errno
 	}
@@ -113,6 +119,8 @@ func (n *node) setNew(ctx context.Context, auth *nfs.Auth, set nfs.SetAttr, out 
 
 // Read reads from the server, after what has been written here has been sent to it.
 func (n *node) Read(ctx context.Context, f fusefs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	if err := n.writer.send(ctx); err != nil {
 		return nil, errnoOf(err)
 	}
@@ -135,6 +143,8 @@ func (n *node) Read(ctx context.Context, f fusefs.FileHandle, dest []byte, off i
 
 // Write gathers the bytes; see writer.
 func (n *node) Write(ctx context.Context, f fusefs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	n.mu.Lock()
 	n.cached = nfs.PreAttr{} // what the next open finds is ours, and may be somebody else's too: read it anew
 	n.mu.Unlock()
@@ -151,6 +161,8 @@ func (n *node) Flush(_ context.Context, _ fusefs.FileHandle) syscall.Errno {
 
 // Fsync commits everything.
 func (n *node) Fsync(ctx context.Context, _ fusefs.FileHandle, _ uint32) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	return errnoOf(n.writer.commit(ctx))
 }
 

@@ -1,8 +1,10 @@
 package mount
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -13,6 +15,9 @@ import (
 // mount of the same process could block the very thread that must serve it.
 const mapVariable = "SPILLWAY_TEST_MAP"
 
+// mountVariable makes this test binary a program that mounts "server dir", says so, and waits to be killed.
+const mountVariable = "SPILLWAY_TEST_MOUNT"
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(mapVariable); path != "" {
 		if err := printMapped(path); err != nil {
@@ -21,7 +26,24 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if where := os.Getenv(mountVariable); where != "" {
+		if err := mountAndWait(where); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m)
+}
+
+func mountAndWait(where string) error {
+	server, dir, _ := strings.Cut(where, " ")
+	m, err := Mount(context.Background(), Config{Server: server, Path: "/", Dir: dir})
+	if err != nil {
+		return err
+	}
+	fmt.Println("mounted")
+	<-m.Done()
+	return nil
 }
 
 func printMapped(path string) error {

@@ -2,8 +2,7 @@ package mount
 
 import (
 	"context"
-	"errors"
-	"io/fs"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -73,11 +72,16 @@ func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, err
 			DisableXAttrs:        true,
 			DisableReadDirPlus:   true, // go-fuse would LOOKUP each name; Lookup answers from the listing instead
 			IgnoreSecurityLabels: true,
+			DisableSplice:        true, // our bytes come from a socket, not from a file
+			Logger:               slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 		},
 	})
 	if err != nil {
 		fsys.cancel()
 		return nil, fault.WithHint(fault.New(fault.Unavailable, "mount %s: %w", c.Dir, err), "install the package fuse3, and check that /dev/fuse may be used")
+	}
+	if err := setReadAhead(c.Dir, c.ReadAhead); err != nil {
+		c.Log.Debug("the kernel keeps its own read-ahead", "err", err)
 	}
 	m := &Mounted{dir: c.Dir, fsys: fsys, server: server, done: make(chan struct{})}
 	go func() {
@@ -169,16 +173,14 @@ func mountError(err error, c Config) error {
 
 // preparePoint makes the mount point and clears one that a killed mount left behind.
 func preparePoint(dir string) error {
-	_, err := os.Stat(dir)
-	if isDead(err) {
+	if d, err := os.Open(dir); err == nil { // stat might answer from what the kernel remembers
+		d.Close()
+	} else if isDead(err) {
 		if err := Detach(dir); err != nil {
 			return err
 		}
-		_, err = os.Stat(dir)
 	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = os.MkdirAll(dir, 0o755) // which refuses what is no directory
-	}
+	err := os.MkdirAll(dir, 0o755) // which refuses what is no directory
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "mount point")
 	}

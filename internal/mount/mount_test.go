@@ -151,16 +151,11 @@ func TestExclusiveCreate(t *testing.T) {
 
 func TestLargeDirectory(t *testing.T) {
 	fsys := nfstest.New()
-	srv := nfstest.Start(t, fsys)
-	c, err := nfs.Dial(t.Context(), srv.Addr, nfs.Options{})
-	must(t, err)
-	defer c.Close()
 	const files = 10_000
 	for i := range files {
-		_, err := c.Create(t.Context(), nil, nfs.CreateArgs{Dir: fsys.Root(), Name: fmt.Sprintf("frame_%05d.exr", i)})
-		must(t, err)
+		fsys.Add(fmt.Sprintf("frame_%05d.exr", i), nil)
 	}
-	dir, _ := mounted(t, srv, func(c *Config) { c.AttrTimeout, c.EntryTimeout = time.Minute, time.Minute })
+	dir, _ := mounted(t, nfstest.Start(t, fsys), func(c *Config) { c.AttrTimeout, c.EntryTimeout = time.Minute, time.Minute })
 	lookups := fsys.Calls(nfs.ProcLookup)
 	entries, err := os.ReadDir(dir)
 	must(t, err)
@@ -276,6 +271,28 @@ func TestMountErrors(t *testing.T) {
 			_ = m.Unmount()
 		}
 	}
+}
+
+func TestMountPointOfAKilledMount(t *testing.T) {
+	needFUSE(t)
+	fsys := nfstest.New()
+	fsys.Add("f", []byte("x"))
+	srv := nfstest.Start(t, fsys)
+	dir := t.TempDir()
+	killed := exec.CommandContext(t.Context(), os.Args[0])
+	killed.Env = append(os.Environ(), mountVariable+"="+srv.Addr+" "+dir)
+	out, err := killed.StdoutPipe()
+	must(t, err)
+	must(t, killed.Start())
+	_, err = out.Read(make([]byte, 1)) // it is mounted
+	must(t, err)
+	must(t, killed.Process.Kill())
+	_ = killed.Wait()
+	if _, err := os.ReadDir(dir); !isDead(err) {
+		t.Fatalf("the mount point of a killed mount: %v", err)
+	}
+	again, _ := mounted(t, srv, func(c *Config) { c.Dir = dir })
+	wantFile(t, filepath.Join(again, "f"), []byte("x"))
 }
 
 func TestUnmountWhileInUse(t *testing.T) {

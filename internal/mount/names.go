@@ -23,10 +23,12 @@ var (
 )
 
 // make runs a call that makes an object in the directory.
-func (n *node) make(ctx context.Context, name string, out *fuse.EntryOut, call func(auth *nfs.Auth) (nfs.NewResult, error)) (*fusefs.Inode, syscall.Errno) {
+func (n *node) make(ctx context.Context, name string, out *fuse.EntryOut, call func(ctx context.Context, auth *nfs.Auth) (nfs.NewResult, error)) (*fusefs.Inode, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	defer n.dropListing()
 	auth := n.fsys.creds.of(ctx)
-	res, err := patient(ctx, func() (nfs.NewResult, error) { return call(auth) })
+	res, err := patient(ctx, func() (nfs.NewResult, error) { return call(ctx, auth) })
 	if err != nil {
 		return nil, errnoOf(err)
 	}
@@ -42,7 +44,7 @@ func (n *node) make(ctx context.Context, name string, out *fuse.EntryOut, call f
 
 // Mkdir makes a directory.
 func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	return n.make(ctx, name, out, func(auth *nfs.Auth) (nfs.NewResult, error) {
+	return n.make(ctx, name, out, func(ctx context.Context, auth *nfs.Auth) (nfs.NewResult, error) {
 		return n.fsys.client.Mkdir(ctx, auth, nfs.MkdirArgs{Dir: n.handle, Name: name, Attr: nfs.SetAttr{Mode: nfs.Set32(mode & 0o7777)}})
 	})
 }
@@ -50,7 +52,7 @@ func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.En
 // Mknod makes a device, socket or FIFO, or a regular file without opening it.
 func (n *node) Mknod(ctx context.Context, name string, mode, dev uint32, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	attr := nfs.SetAttr{Mode: nfs.Set32(mode & 0o7777)}
-	return n.make(ctx, name, out, func(auth *nfs.Auth) (nfs.NewResult, error) {
+	return n.make(ctx, name, out, func(ctx context.Context, auth *nfs.Auth) (nfs.NewResult, error) {
 		kind := fileType(mode)
 		if kind == nfs.TypeRegular {
 			return n.fsys.client.Create(ctx, auth, nfs.CreateArgs{Dir: n.handle, Name: name, How: nfs.Guarded, Attr: attr})
@@ -62,13 +64,15 @@ func (n *node) Mknod(ctx context.Context, name string, mode, dev uint32, out *fu
 
 // Symlink makes a symbolic link.
 func (n *node) Symlink(ctx context.Context, target, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	return n.make(ctx, name, out, func(auth *nfs.Auth) (nfs.NewResult, error) {
+	return n.make(ctx, name, out, func(ctx context.Context, auth *nfs.Auth) (nfs.NewResult, error) {
 		return n.fsys.client.Symlink(ctx, auth, nfs.SymlinkArgs{Dir: n.handle, Name: name, Target: target})
 	})
 }
 
 // Link makes a hard link.
 func (n *node) Link(ctx context.Context, target fusefs.InodeEmbedder, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	to, ok := target.EmbeddedInode().Operations().(*node)
 	if !ok {
 		return nil, syscall.EXDEV
@@ -97,6 +101,8 @@ type sillyName struct {
 // Unlink removes a name. A file that is open here is renamed instead and removed when it is closed: NFSv3 has no open
 // files.
 func (n *node) Unlink(ctx context.Context, name string) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	defer n.dropListing()
 	if inode := n.GetChild(name); inode != nil {
 		if file, ok := inode.Operations().(*node); ok && file.isOpen() {
@@ -130,6 +136,8 @@ func (n *node) hide(ctx context.Context, name string, file *node) syscall.Errno 
 
 // Rmdir removes an empty directory.
 func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	defer n.dropListing()
 	auth := n.fsys.creds.of(ctx)
 	_, err := patient(ctx, func() (nfs.RmdirResult, error) {
@@ -140,6 +148,8 @@ func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno {
 
 // Rename renames, over what has the new name. NFSv3 can neither exchange two names nor spare an existing one.
 func (n *node) Rename(ctx context.Context, name string, newParent fusefs.InodeEmbedder, newName string, flags uint32) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	to, ok := newParent.EmbeddedInode().Operations().(*node)
 	if !ok {
 		return syscall.EXDEV

@@ -85,6 +85,8 @@ func (n *node) see(attr nfs.Attr) {
 
 // Lookup finds a name: in the listing that was just read, or at the server.
 func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	if h, attr, ok := n.listed(name); ok {
 		return n.child(ctx, h, attr, out), 0
 	}
@@ -115,6 +117,8 @@ func (f *fileSystem) attrOf(ctx context.Context, auth *nfs.Auth, h nfs.Handle, c
 
 // Getattr asks the server, after what has been written here has been sent to it.
 func (n *node) Getattr(ctx context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	if err := n.writer.send(ctx); err != nil {
 		return errnoOf(err)
 	}
@@ -129,6 +133,8 @@ func (n *node) Getattr(ctx context.Context, _ fusefs.FileHandle, out *fuse.AttrO
 
 // Setattr changes attributes, after what has been written here has been sent.
 func (n *node) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	if err := n.writer.send(ctx); err != nil {
 		return errnoOf(err)
 	}
@@ -153,6 +159,8 @@ func (n *node) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.SetAtt
 
 // Readlink returns a symbolic link's text.
 func (n *node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	auth := n.fsys.creds.of(ctx)
 	res, err := patient(ctx, func() (nfs.ReadlinkResult, error) {
 		return n.fsys.client.Readlink(ctx, auth, nfs.ReadlinkArgs{Object: n.handle})
@@ -162,6 +170,8 @@ func (n *node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 
 // Statfs returns the space of the file system behind the export.
 func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
 	const block = 4096
 	res, err := patient(ctx, func() (nfs.FsstatResult, error) {
 		return n.fsys.client.Fsstat(ctx, n.fsys.creds.of(ctx), nfs.FsstatArgs{Root: n.handle})

@@ -18,6 +18,8 @@ type extent struct {
 	lost     bool          // taken under more than one verifier: to be sent again
 	stable   bool          // durable already
 	failed   bool          // not taken; the writer's err says why
+	repeated bool          // being sent again; guarded by the writer's mu, as is:
+	behind   bool          // an older one that it overlaps was sent again, so this one must be, too
 	done     chan struct{} // closed when the server has answered
 }
 
@@ -109,6 +111,9 @@ func (w *writer) launch() {
 		if o.overlaps(e) && o.flying() {
 			before = append(before, o)
 		}
+		if o.overlaps(e) && o.repeated {
+			e.behind = true
+		}
 	}
 	w.sent = append(w.sent, e)
 	go func() {
@@ -131,8 +136,9 @@ func (w *writer) fly(e *extent) {
 		}
 	}
 	close(e.done)
-	if e.failed || e.stable {
-		w.sent = slices.DeleteFunc(w.sent, func(o *extent) bool { return o == e })
+	i := slices.Index(w.sent, e)
+	if e.failed || e.stable && !slices.ContainsFunc(w.sent[:i], e.overlaps) {
+		w.sent = slices.Delete(w.sent, i, i+1)
 	}
 }
 
@@ -202,12 +208,9 @@ func (w *writer) commit(ctx context.Context) error {
 }
 
 // confirm sends COMMIT. Extents whose bytes the server has lost since (its verifier changed) are sent again, in their
-// order, and stay pending.
+// order and followed by those that overlap them, and stay pending.
 func (w *writer) confirm(ctx context.Context, pending []*extent) error {
-	args := nfs.CommitArgs{File: w.n.handle}
-	res, err := patient(ctx, func() (nfs.CommitResult, error) {
-		return w.n.fsys.client.Commit(ctx, pending[0].auth, args)
-	})
+	verifier, err := w.ask(ctx, pending)
 	if err != nil {
 		if ctx.Err() == nil { // the server's word: the bytes may be gone
 			w.forget(pending)
@@ -216,7 +219,7 @@ func (w *writer) confirm(ctx context.Context, pending []*extent) error {
 	}
 	var durable []*extent
 	for _, e := range pending {
-		if !e.lost && e.verifier == res.Verifier {
+		if !w.mustRepeat(e, verifier) {
 			durable = append(durable, e)
 			continue
 		}
@@ -224,12 +227,44 @@ func (w *writer) confirm(ctx context.Context, pending []*extent) error {
 			w.forget(pending)
 			return err
 		}
-		if e.stable {
-			durable = append(durable, e)
-		}
 	}
+	w.mu.Lock()
+	for _, e := range pending {
+		e.repeated = false
+	}
+	w.mu.Unlock()
 	w.forget(durable)
 	return nil
+}
+
+// ask sends COMMIT if there is anything to commit, and returns the verifier.
+func (w *writer) ask(ctx context.Context, pending []*extent) (nfs.Verifier, error) {
+	i := slices.IndexFunc(pending, func(e *extent) bool { return !e.stable })
+	if i < 0 {
+		return nfs.Verifier{}, nil
+	}
+	res, err := patient(ctx, func() (nfs.CommitResult, error) {
+		return w.n.fsys.client.Commit(ctx, pending[i].auth, nfs.CommitArgs{File: w.n.handle})
+	})
+	return res.Verifier, err
+}
+
+// mustRepeat reports whether an extent must be sent again after a COMMIT under the verifier, and if so marks all younger
+// ones that overlap it.
+func (w *writer) mustRepeat(e *extent, verifier nfs.Verifier) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lost := !e.stable && (e.lost || e.verifier != verifier)
+	if !lost && !e.behind {
+		return false
+	}
+	e.repeated, e.behind = true, false
+	for _, o := range w.sent[slices.Index(w.sent, e)+1:] {
+		if o.overlaps(e) {
+			o.behind = true
+		}
+	}
+	return true
 }
 
 // forget lets the bytes of extents go.
