@@ -120,7 +120,9 @@ func (c *Config) poolPicture(p *Pool, s seen, idle map[farm.NodeID]time.Time) bu
 		}
 		node := burst.Node{Name: string(n.ID), Created: n.Created, Idle: idle[n.ID]}
 		switch n.State {
-		case farm.NodeCreating, farm.NodeStarting:
+		case farm.NodeCreating: // may wait for its site to be primed; its start-up has not begun
+			node.State, node.Created = burst.Starting, time.Time{}
+		case farm.NodeStarting:
 			node.State = burst.Starting
 		case farm.NodeOnline:
 			node.State = burst.Online
