@@ -24,6 +24,7 @@ func (h *Hub) Connect(ctx context.Context, stream *connect.BidiStream[agentv1.Re
 	if err != nil {
 		return wire(err)
 	}
+	defer h.interrupt(ctx)()
 	first, err := stream.Receive()
 	if err != nil {
 		return err
@@ -169,7 +170,7 @@ func (h *Hub) command(c *conn, r *agentv1.Report) (farm.Command, error) {
 			Gone: m.Mount.GetPhase() != agentv1.MountPhase_MOUNT_PHASE_READY,
 		}, nil
 	case *agentv1.Report_Draining:
-		return farm.NodeDrain{Node: c.node, Stop: true, Reason: clip(m.Draining.GetReason())}, nil
+		return farm.NodeDrain{Node: c.node, ByNode: true, Reason: clip(m.Draining.GetReason())}, nil
 	case *agentv1.Report_Hello:
 		return nil, fault.New(fault.Invalid, "a second hello on one stream")
 	}

@@ -13,7 +13,7 @@ func nodeHello(h *agentv1.Hello) farm.NodeHello {
 	node := farm.NodeID(h.GetNode())
 	out := farm.NodeHello{
 		Node: node, Site: farm.SiteID(h.GetSite()), Pool: farm.PoolID(h.GetPool()), Instance: h.GetInstance(),
-		BootID: h.GetBootId(), Capacity: capacity(h.GetCapacity()),
+		BootID: h.GetBootId(), Run: h.GetAgentRun(), Capacity: capacity(h.GetCapacity()),
 	}
 	for _, a := range h.GetAttempts() {
 		out.Attempts = append(out.Attempts, attemptUpdate(node, a))

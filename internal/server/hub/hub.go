@@ -63,7 +63,7 @@ type Hub struct {
 	// mu guards what follows.
 	mu       sync.Mutex
 	conns    map[farm.NodeID]*conn
-	closed   bool
+	closing  chan struct{} // closed by Close
 	progress map[farm.AttemptID]Progress
 }
 
@@ -80,7 +80,7 @@ const maxMessage = 4 << 20
 
 // New returns a hub without connections.
 func New(c Config) *Hub {
-	return &Hub{config: c, conns: map[farm.NodeID]*conn{}, progress: map[farm.AttemptID]Progress{}}
+	return &Hub{config: c, conns: map[farm.NodeID]*conn{}, progress: map[farm.AttemptID]Progress{}, closing: make(chan struct{})}
 }
 
 // Handler returns the path and the handler of the service. It must be served over TLS.
@@ -100,7 +100,10 @@ func (h *Hub) Handler() (string, http.Handler) {
 type (
 	tlsKey    struct{} // tls.ConnectionState
 	writerKey struct{} // writer
-	writer    interface{ SetWriteDeadline(time.Time) error }
+	writer    interface {
+		SetReadDeadline(time.Time) error
+		SetWriteDeadline(time.Time) error
+	}
 )
 
 // caller returns whose certificate the call came with.
@@ -157,7 +160,12 @@ func (h *Hub) Over(a farm.AttemptID) {
 func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.closed = true
+	select {
+	case <-h.closing:
+		return
+	default:
+		close(h.closing)
+	}
 	for _, c := range h.conns {
 		c.cancel(errClosing)
 	}
@@ -173,8 +181,10 @@ var (
 func (h *Hub) enter(c *conn) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	select {
+	case <-h.closing:
 		return errClosing
+	default:
 	}
 	if old := h.conns[c.node]; old != nil {
 		old.cancel(errReplaced)
@@ -195,6 +205,24 @@ func (h *Hub) conn(n farm.NodeID) *conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.conns[n]
+}
+
+// interrupt ends the reading of a stream when the hub closes. The result is called when the stream has ended.
+func (h *Hub) interrupt(ctx context.Context) (stop func()) {
+	w, ok := ctx.Value(writerKey{}).(writer)
+	if !ok {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-h.closing:
+			_ = w.SetReadDeadline(time.Unix(1, 0)) // not every transport has deadlines
+		case <-done:
+		}
+	})
+	return func() { close(done); watching.Wait() }
 }
 
 // codes maps kinds of error to the protocol's.

@@ -20,6 +20,7 @@ func (h *Hub) UploadLog(ctx context.Context, stream *connect.BidiStream[agentv1.
 	if err != nil {
 		return wire(err)
 	}
+	defer h.interrupt(ctx)()
 	node := farm.NodeID(subject.Name)
 	jobs := map[farm.AttemptID]farm.JobID{}
 	for {
