@@ -69,7 +69,7 @@ func (f *Farm) ended(now time.Time, a *attempt, end *AttemptEnd) {
 	}
 	message := end.Message
 	switch {
-	case r.State == AttemptCanceling || end.Cause == CauseCanceled:
+	case r.State == AttemptCanceling, end.Cause == CauseCanceled, end.Cause == CauseAgent && a.node.rec.Leaving:
 		f.finish(now, a, AttemptCanceled, CauseCanceled, orElse(message, "canceled on the node"))
 	case end.Cause != "":
 		f.finish(now, a, AttemptFailed, end.Cause, orElse(message, fmt.Sprintf("%s, exit status %d", end.Cause, end.ExitCode)))

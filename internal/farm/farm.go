@@ -135,8 +135,9 @@ func (f *Farm) patience(n *node) time.Duration {
 		return f.cfg.Lease
 	case NodeStarting:
 		return f.cfg.StartTimeout
+	default:
+		return 0
 	}
-	return 0
 }
 
 // fail notes a defect: an impossible transition.

@@ -23,7 +23,7 @@ func (f *Farm) lose(now time.Time, n *node, reason string) {
 		n.rec.Mounts[i].Dead = true
 	}
 	f.reindex(n)
-	f.loseAttempts(now, n, slices.Clone(n.live), "node "+string(n.rec.ID)+" lost: "+reason)
+	f.loseAttempts(now, slices.Clone(n.live), "node "+string(n.rec.ID)+" lost: "+reason)
 	for _, s := range slices.Clone(n.sessions) {
 		f.forgetSession(s)
 	}
@@ -31,7 +31,7 @@ func (f *Farm) lose(now time.Time, n *node, reason string) {
 }
 
 // loseAttempts takes attempts that occupied a node to fencing. One that was never ordered has nothing to fence.
-func (f *Farm) loseAttempts(now time.Time, n *node, attempts []*attempt, reason string) {
+func (f *Farm) loseAttempts(now time.Time, attempts []*attempt, reason string) {
 	for _, a := range attempts {
 		if a.rec.State == AttemptWarming {
 			f.finish(now, a, AttemptLost, CauseNodeLost, reason)

@@ -27,25 +27,19 @@ func (c NodeHello) apply(f *Farm, now time.Time) (any, error) {
 	}
 	n.seen = now
 	w := &Welcome{}
+	restarted := c.Run == "" || n.rec.Run != c.Run
 	rebooted := n.rec.BootID != "" && n.rec.BootID != c.BootID
 	f.describe(n, &c)
+	f.rejoin(now, n, restarted)
 	lost := f.missing(n, &c, rebooted)
-	f.matchMounts(n, &c, w)
+	f.matchMounts(n, &c, w, rebooted || len(lost) > 0 && len(c.Attempts) == 0)
 	f.matchSessions(n, &c, w, lost)
-	f.loseAttempts(now, n, lost, "node "+string(c.Node)+" came back without it")
+	f.loseAttempts(now, lost, "node "+string(c.Node)+" came back without it")
 	for _, a := range n.fencing { // the agent vouches that what it does not list has ended
 		if a.rec.Ended.IsZero() && (rebooted || !c.lists(a.rec.ID)) {
 			a.rec.Ended = now
 			f.touchAttempt(a)
 		}
-	}
-	switch n.rec.State {
-	case NodeLost:
-		n.rec.Returned = true
-		f.touchNode(n)
-	case NodeDraining, NodeOnline:
-	default:
-		f.setNode(now, n, NodeOnline, "joined")
 	}
 	f.fencesThrough(now, n)
 	f.orders.add(n.rec.ID)
@@ -57,6 +51,26 @@ func (c NodeHello) apply(f *Farm, now time.Time) (any, error) {
 	}
 	f.emptied(now, n)
 	return w, nil
+}
+
+// rejoin takes a node whose agent has said hello to its state. restarted: it is not the agent that was told to end.
+func (f *Farm) rejoin(now time.Time, n *node, restarted bool) {
+	switch n.rec.State {
+	case NodeLost:
+		n.rec.Returned = true
+		f.touchNode(n)
+	case NodeDraining:
+		if restarted && n.rec.Leaving {
+			f.setNode(now, n, NodeOnline, "is back")
+		}
+	case NodeOffline:
+		if restarted || !n.rec.Stop { // else it is the agent that was told to end
+			f.setNode(now, n, NodeOnline, "joined")
+		}
+	case NodeCreating, NodeStarting:
+		f.setNode(now, n, NodeOnline, "joined")
+	default:
+	}
 }
 
 func (c *NodeHello) lists(id AttemptID) bool {
@@ -72,7 +86,7 @@ func (f *Farm) describe(n *node, c *NodeHello) {
 	if c.Instance != "" {
 		r.Instance = c.Instance
 	}
-	r.BootID, r.Capacity, r.LastSeen, r.Killed = c.BootID, c.Capacity, n.seen, false
+	r.BootID, r.Run, r.Capacity, r.LastSeen, r.Killed = c.BootID, c.Run, c.Capacity, n.seen, false
 	n.class = classOf(&r.Capacity)
 	n.recount()
 	f.touchNode(n)
@@ -92,19 +106,25 @@ func (f *Farm) missing(n *node, c *NodeHello, rebooted bool) []*attempt {
 			if rebooted && !c.lists(a.rec.ID) {
 				lost = append(lost, a)
 			}
+		default:
 		}
 	}
 	return lost
 }
 
-// matchMounts compares the recorded mount sessions with those the agent uses. What it does not use any more is fenced: a
-// direct mount by the agent's word.
-func (f *Farm) matchMounts(n *node, c *NodeHello, w *Welcome) {
+// matchMounts compares the recorded mount sessions with those the agent uses. Those it does not list are over if all that
+// ran is gone: a direct mount by the agent's word, others when they are fenced. An agent that has just started again may not
+// have looked at its mounts yet.
+func (f *Farm) matchMounts(n *node, c *NodeHello, w *Welcome, over bool) {
 	for i := range n.rec.Mounts {
 		m := &n.rec.Mounts[i]
-		if !m.Dead && !m.Fenced && !slices.ContainsFunc(c.Mounts, m.same) {
+		switch {
+		case m.Dead || m.Fenced || slices.ContainsFunc(c.Mounts, m.same):
+		case over:
 			m.Dead = true
 			m.Fenced = m.Filer == ""
+		default:
+			m.Away = true
 		}
 	}
 	for _, m := range c.Mounts {
@@ -123,11 +143,13 @@ func (m MountSession) same(o MountSession) bool {
 // addMount notes a mount that is in use. It refuses one whose session is fenced or to be fenced. A direct mount has no
 // session: that of a life that may not be over stays beside the new one until it is known to be dead.
 func (f *Farm) addMount(n *node, m MountSession) bool {
-	m.Dead, m.Fenced = false, false
-	for _, o := range n.rec.Mounts {
+	m.Dead, m.Fenced, m.Away = false, false, false
+	for i, o := range n.rec.Mounts {
 		switch {
 		case !o.same(m):
 		case !o.Dead && !o.Fenced:
+			n.rec.Mounts[i].Away = false
+			f.touchNode(n)
 			return true
 		case m.Filer != "":
 			return false
@@ -172,8 +194,12 @@ func (c MountReported) apply(f *Farm, now time.Time) (any, error) {
 	}
 	if c.Gone {
 		for i := range n.rec.Mounts {
-			if m := &n.rec.Mounts[i]; m.same(c.Mount) && !m.Dead {
-				m.Dead = true
+			m := &n.rec.Mounts[i]
+			if m.Dead || m.Fenced || m.Location != c.Mount.Location {
+				continue
+			}
+			if known := m.same(c.Mount); known || c.Mount.ID == 0 && !m.Away {
+				m.Dead, m.Away = known, !known
 				f.touchNode(n)
 				f.emit(Event{At: now, Kind: "node", Node: n.rec.ID, Reason: orElse(c.Message, string(m.Location)+" is not mounted any more")})
 			}

@@ -31,6 +31,7 @@ func (c CancelJob) apply(f *Farm, now time.Time) (any, error) {
 			f.finish(now, a, AttemptCanceled, CauseCanceled, reason)
 		case AttemptOrdered, AttemptRunning:
 			f.move(now, a, AttemptCanceling, reason)
+		default:
 		}
 	}
 	return nil, nil

@@ -121,6 +121,7 @@ func (s *step) count(state AttemptState, n int64) {
 		s.landing += n
 	case UnitFencing:
 		s.fencing += n
+	default:
 	}
 }
 

@@ -44,6 +44,8 @@ func (f *Farm) setNode(now time.Time, n *node, to NodeState, reason string) {
 		n.rec.Gone = now
 	case NodeOnline:
 		n.rec.Joined, n.rec.Gone, n.rec.Stop = cmp.Or(n.rec.Joined, now), time.Time{}, false
+		n.rec.Leaving = false
+	default:
 	}
 	f.touchNode(n)
 	f.reindex(n)
@@ -136,14 +138,19 @@ func (c NodeDrain) apply(f *Farm, now time.Time) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.ByNode && n.rec.State != NodeOnline && n.rec.State != NodeDraining {
+		return nil, nil // it is given up already
+	}
+	stop := c.Stop || c.ByNode
 	switch n.rec.State {
 	case NodeOnline:
-		n.rec.Stop = c.Stop
+		n.rec.Stop, n.rec.Leaving = stop, c.ByNode
 		f.drain(now, n, c.Reason)
 	case NodeDraining:
-		if c.Stop && !n.rec.Stop {
+		n.rec.Leaving = n.rec.Leaving || c.ByNode
+		f.touchNode(n)
+		if stop && !n.rec.Stop {
 			n.rec.Stop = true
-			f.touchNode(n)
 			f.orders.add(n.rec.ID)
 			f.emptied(now, n)
 		}
@@ -159,12 +166,16 @@ func (c NodeDrain) apply(f *Farm, now time.Time) (any, error) {
 	return nil, nil
 }
 
-// drain gives an online node nothing new. Work that was not ordered yet is taken back.
+// drain gives an online node nothing new. What it has not accepted yet is taken back.
 func (f *Farm) drain(now time.Time, n *node, reason string) {
 	f.setNode(now, n, NodeDraining, reason)
 	for _, a := range slices.Clone(n.live) {
-		if a.rec.State == AttemptWarming {
+		switch a.rec.State {
+		case AttemptWarming:
 			f.finish(now, a, AttemptLost, CauseNodeLost, "node "+string(n.rec.ID)+" drains")
+		case AttemptOrdered:
+			f.move(now, a, AttemptCanceling, "taken back: node "+string(n.rec.ID)+" drains")
+		default:
 		}
 	}
 	f.endIdle(n.sessions)
@@ -178,6 +189,9 @@ func (c NodeResume) apply(f *Farm, now time.Time) (any, error) {
 	}
 	if n.rec.State != NodeDraining {
 		return nil, fault.New(fault.Conflict, "node %s is %s, not draining", c.Node, n.rec.State)
+	}
+	if n.rec.Leaving || n.told() {
+		return nil, fault.New(fault.Conflict, "the agent of node %s ends already", c.Node)
 	}
 	f.setNode(now, n, NodeOnline, orElse(c.Reason, "resumed"))
 	return nil, nil
@@ -222,7 +236,7 @@ func (f *Farm) ready(n *node) bool {
 
 func (n *node) mounted(l Location) bool {
 	for i := range n.rec.Mounts {
-		if m := &n.rec.Mounts[i]; m.Location == l && !m.Dead && !m.Fenced {
+		if m := &n.rec.Mounts[i]; m.Location == l && !m.Dead && !m.Fenced && !m.Away {
 			return true
 		}
 	}

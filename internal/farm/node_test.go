@@ -114,6 +114,39 @@ func TestHelloAdoptsWhatLivesAndLosesWhatDoesNot(t *testing.T) {
 	}
 }
 
+// TestAgentComesBackBeforeItsMounts is an agent that has started again and not looked at its mounts yet.
+func TestAgentComesBackBeforeItsMounts(t *testing.T) {
+	w := newWorld(t)
+	w.submit(farm.NewStep{Name: "Render", Units: 2})
+	w.join("ws-1", studio, farm.Capacity{VCPUs: 2})
+	w.f.Schedule(w.now, 1)
+	a := w.orders("ws-1")[0]
+	w.do(farm.AttemptUpdate{Node: "ws-1", Attempt: a.ID, Phase: farm.PhaseRunning})
+	n, _ := w.f.Node("ws-1")
+	w.do(farm.NodeHello{
+		Node: "ws-1", Site: studio, BootID: "boot-1", Run: "2", Capacity: farm.Capacity{VCPUs: 2},
+		Attempts: []farm.AttemptUpdate{{Attempt: a.ID, Phase: farm.PhaseRunning}},
+	})
+	w.wantState(a.ID, farm.AttemptRunning)
+	if len(w.f.OwedFences()) != 0 {
+		t.Fatal("the mount under a running task is to be fenced")
+	}
+	if w.schedule() != 0 {
+		t.Error("assigned before the mounts are known to be there")
+	}
+	if r := w.do(farm.MountReported{Node: "ws-1", Mount: n.Mounts[0]}).(*farm.Welcome); r != nil {
+		t.Errorf("its mount is refused: %+v", r)
+	}
+	if w.schedule() != 1 {
+		t.Error("not assigned with the mounts there")
+	}
+	w.do(farm.MountReported{Node: "ws-1", Mount: farm.MountSession{Location: nas, Filer: "edge"}, Gone: true})
+	w.end(a, "")
+	if w.schedule() != 0 || len(w.f.OwedFences()) != 0 {
+		t.Error("a mount that has gone without its session's name is used, or fenced")
+	}
+}
+
 func TestRebootIsFenced(t *testing.T) {
 	w := newWorld(t)
 	w.submit(farm.NewStep{Name: "Render", Units: 1})
@@ -224,11 +257,18 @@ func TestDrain(t *testing.T) {
 	w.join("ws-1", studio, small)
 	w.schedule()
 	a := w.orders("ws-1")[0]
+	w.do(farm.AttemptUpdate{Node: "ws-1", Attempt: a.ID, Phase: farm.PhaseAccepted})
 	w.do(farm.NodeDrain{Node: "ws-1", Stop: true, Reason: "maintenance"})
-	if o := w.f.Owed("ws-1"); !o.Drain || !o.Stop || len(o.Run) != 1 {
+	if o := w.f.Owed("ws-1"); o.Drain || len(o.Cancel) != 0 {
+		t.Fatalf("a node that could be resumed is told %+v", o)
+	}
+	w.do(farm.NodeResume{Node: "ws-1"})
+	w.do(farm.NodeDrain{Node: "ws-1", Stop: true, Reason: "maintenance"})
+	w.end(a, "")
+	if o := w.f.Owed("ws-1"); !o.Drain || !o.Stop || o.Reason != "maintenance" {
 		t.Fatalf("owed %+v", o)
 	}
-	w.end(a, "")
+	w.refused(farm.NodeResume{Node: "ws-1"}, fault.Conflict, "ends already")
 	if w.schedule() != 0 {
 		t.Error("a draining node got work")
 	}
@@ -237,6 +277,27 @@ func TestDrain(t *testing.T) {
 	w.wantNode("ws-1", farm.NodeOffline)
 	w.refused(farm.NodeResume{Node: "ws-1"}, fault.Conflict, "not draining")
 	w.refused(farm.NodeDrain{Node: "ws-9"}, fault.NotFound, "no node")
+}
+
+func TestDrainTakesBackWhatIsNotAccepted(t *testing.T) {
+	w := newWorld(t)
+	w.submit(farm.NewStep{Name: "Render", Units: 1})
+	w.join("ws-1", studio, small)
+	w.schedule()
+	a := w.orders("ws-1")[0]
+	w.do(farm.NodeDrain{Node: "ws-1", ByNode: true, Reason: "a signal"})
+	if o := w.f.Owed("ws-1"); len(o.Run) != 0 || len(o.Cancel) != 1 {
+		t.Fatalf("owed %+v", o)
+	}
+	w.end(a, farm.CauseCanceled)
+	w.wantState(a.ID, farm.AttemptCanceled)
+	w.do(farm.NodeDrain{Node: "ws-1", ByNode: true}) // said again after it is offline or not: no error
+	w.refused(farm.NodeResume{Node: "ws-1"}, fault.Conflict, "ends already")
+	w.join("ws-1", studio, small)
+	w.wantNode("ws-1", farm.NodeOnline) // another agent, which takes orders
+	if w.schedule() != 1 {
+		t.Error("not assigned again")
+	}
 }
 
 func TestSessionIsReusedForTheSameStepOnly(t *testing.T) {

@@ -13,9 +13,10 @@ type NodeOrders struct {
 	Run         []Attempt // in state ordered, oldest first
 	Cancel      []Attempt // in state canceling
 	EndSessions []Session
-	Drain       bool
-	Stop        bool // with Drain: end the agent when done
-	Reason      string
+	// Drain and Stop: end the agent. A node that merely drains is told nothing, so that it can be given work again.
+	Drain  bool
+	Stop   bool
+	Reason string
 }
 
 // OwedFlush asks the filers of a landing attempt's site to land its outputs that have no receipt yet.
@@ -79,6 +80,7 @@ func (f *Farm) Owed(id NodeID) NodeOrders {
 			o.Run = append(o.Run, cloneAttempt(&a.rec))
 		case AttemptCanceling:
 			o.Cancel = append(o.Cancel, cloneAttempt(&a.rec))
+		default:
 		}
 	}
 	for _, s := range n.sessions {
@@ -86,10 +88,22 @@ func (f *Farm) Owed(id NodeID) NodeOrders {
 			o.EndSessions = append(o.EndSessions, s.rec)
 		}
 	}
-	if n.rec.State == NodeDraining {
-		o.Drain, o.Stop, o.Reason = true, n.rec.Stop, n.rec.Reason
+	if n.told() {
+		o.Drain, o.Stop, o.Reason = true, true, n.rec.Reason
 	}
 	return o
+}
+
+// told reports whether the node's agent is, or has been, told to end.
+func (n *node) told() bool {
+	switch n.rec.State {
+	case NodeDraining:
+		return n.rec.Stop && len(n.live) == 0
+	case NodeOffline:
+		return n.rec.Stop
+	default:
+		return n.rec.State == NodeDeleting
+	}
 }
 
 // OwedFlushes returns the flushes that landing attempts wait for, of at most limit attempts, oldest first.

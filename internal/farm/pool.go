@@ -234,6 +234,7 @@ func (c NodeDeleteConfirmed) apply(f *Farm, now time.Time) (any, error) {
 		f.setNode(now, n, NodeDeleting, reason)
 	case NodeOnline, NodeDraining:
 		f.lose(now, n, reason)
+	default:
 	}
 	f.reindex(n)
 	f.fencesThrough(now, n)

@@ -104,6 +104,7 @@ func TestPoolShrinksByDraining(t *testing.T) {
 	}
 	w.fence()
 	a := w.orders("burst-1")[0]
+	w.do(farm.AttemptUpdate{Node: "burst-1", Attempt: a.ID, Phase: farm.PhaseAccepted})
 	w.plan(0)
 	w.wantNode("burst-1", farm.NodeDraining)
 	w.end(a, "")

@@ -189,6 +189,9 @@ type Node struct {
 	Killed bool `json:"killed,omitempty"`
 	// Stop: a draining node is to end when it is empty.
 	Stop bool `json:"stop,omitempty"`
+	// Run names the life of its agent process; Leaving: that agent takes no more orders.
+	Run     string `json:"run,omitempty"`
+	Leaving bool   `json:"leaving,omitempty"`
 }
 
 // Capacity is what a node offers.
@@ -209,6 +212,7 @@ type MountSession struct {
 	ID       uint64   `json:"id,omitempty"`
 	Dead     bool     `json:"dead,omitempty"` // to be fenced: the node, or this mount of it, is given up
 	Fenced   bool     `json:"fenced"`
+	Away     bool     `json:"away,omitempty"` // its agent has not said yet that it is ready in this life, or that it is not
 }
 
 // Pool is an elastic pool and what is wanted of it.

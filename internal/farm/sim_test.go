@@ -28,6 +28,7 @@ type sim struct {
 	ids    map[string]int
 	mounts uint64
 	boots  int
+	runs   int
 	calm   bool // nothing bad happens any more
 	events []farm.Event
 }
@@ -41,8 +42,16 @@ type machine struct {
 	mount    uint64
 	on       bool // it has power
 	agent    bool // its agent is connected
-	running  map[farm.AttemptID]farm.Attempt
+	run      int  // the life of its agent
+	leaving  bool // its agent takes no more orders and ends
+	running  map[farm.AttemptID]task
 	sessions map[farm.SessionID]bool
+}
+
+// task is a process that writes a unit's files through the mount that was there when it began.
+type task struct {
+	farm.Attempt
+	mount uint64
 }
 
 func newSim(roll dice, fail func(string, ...any)) *sim {
@@ -151,44 +160,63 @@ func (s *sim) power(id farm.NodeID, site farm.SiteID, pool farm.PoolID) {
 		s.boots++
 		s.mounts++
 		m.on, m.boot, m.mount = true, s.boots, s.mounts
-		m.running, m.sessions = map[farm.AttemptID]farm.Attempt{}, map[farm.SessionID]bool{}
+		m.running, m.sessions = map[farm.AttemptID]task{}, map[farm.SessionID]bool{}
+		s.restart(m)
 	}
 	if !m.agent {
 		s.hello(m)
 	}
 }
 
+// restart begins another life of a machine's agent.
+func (s *sim) restart(m *machine) {
+	s.runs++
+	m.run, m.leaving, m.agent = s.runs, false, false
+}
+
 // crash turns a machine off, cuts its agent off while its tasks go on, or loses the agent's memory.
 func (s *sim) crash(m *machine) {
-	switch s.roll(3) {
+	switch s.roll(4) {
 	case 0:
 		m.on, m.agent, m.running = false, false, nil
 	case 1:
 		m.agent = false
 	case 2:
-		m.agent = false
+		if m.agent {
+			m.leaving = true
+			s.do(farm.NodeDrain{Node: m.id, ByNode: true, Reason: "a signal"})
+		}
+	case 3:
 		if m.on {
+			s.restart(m)
 			s.mounts++
-			m.mount, m.running, m.sessions = s.mounts, map[farm.AttemptID]farm.Attempt{}, map[farm.SessionID]bool{}
+			m.mount, m.running, m.sessions = s.mounts, map[farm.AttemptID]task{}, map[farm.SessionID]bool{}
 		}
 	}
 }
 
 func (s *sim) hello(m *machine) {
 	h := farm.NodeHello{
-		Node: m.id, Site: m.site, Pool: m.pool, BootID: fmt.Sprint(m.boot), Capacity: farm.Capacity{VCPUs: 2, MemoryMiB: 4096},
+		Node: m.id, Site: m.site, Pool: m.pool, BootID: fmt.Sprint(m.boot), Run: fmt.Sprint(m.run), Capacity: farm.Capacity{VCPUs: 2, MemoryMiB: 4096},
 		Mounts: []farm.MountSession{s.mountOf(m)},
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.running)) {
 		h.Attempts = append(h.Attempts, farm.AttemptUpdate{Attempt: id, Phase: farm.PhaseRunning})
 	}
 	h.Sessions = slices.Sorted(maps.Keys(m.sessions))
+	early := s.roll(3) == 0 // it has not looked at its mounts yet
+	if early {
+		h.Mounts = nil
+	}
 	r, err := s.f.Apply(s.now, h)
 	if err != nil {
 		return // it is given up
 	}
 	m.agent = true
 	s.obey(m, r.(*farm.Welcome))
+	if early {
+		s.obey(m, s.do(farm.MountReported{Node: m.id, Mount: s.mountOf(m)}).(*farm.Welcome))
+	}
 }
 
 func (s *sim) mountOf(m *machine) farm.MountSession {
@@ -228,13 +256,19 @@ func (s *sim) tend(m *machine) {
 		return
 	}
 	s.f.Seen(s.now, m.id)
+	orders := s.f.Owed(m.id)
+	m.leaving = m.leaving || orders.Stop
+	if s.leave(m) {
+		return
+	}
 	if n, ok := s.f.Node(m.id); !ok || n.State != farm.NodeOnline && n.State != farm.NodeDraining {
 		m.agent = n.State == farm.NodeLost && s.roll(4) > 0 // one that was given up says hello again some time
 		return
 	}
-	orders := s.f.Owed(m.id)
 	for _, a := range orders.Run {
-		s.start(m, a)
+		if !m.leaving {
+			s.start(m, a)
+		}
 	}
 	for _, a := range orders.Cancel {
 		delete(m.running, a.ID)
@@ -251,6 +285,20 @@ func (s *sim) tend(m *machine) {
 	}
 }
 
+// leave ends an agent that is to end, when nothing runs there, with or without a last word about its sessions.
+func (s *sim) leave(m *machine) bool {
+	if !m.leaving || len(m.running) > 0 {
+		return false
+	}
+	if s.roll(3) > 0 {
+		for _, id := range slices.Sorted(maps.Keys(m.sessions)) {
+			s.do(farm.SessionEnded{Node: m.id, Session: id})
+		}
+	}
+	m.on, m.agent = false, false
+	return true
+}
+
 // start checks the promise of the whole farm: nobody else writes a unit's files when an attempt at it starts.
 func (s *sim) start(m *machine, a farm.Attempt) {
 	if _, ok := m.running[a.ID]; ok {
@@ -258,21 +306,21 @@ func (s *sim) start(m *machine, a farm.Attempt) {
 	}
 	for _, o := range s.machines() {
 		for _, b := range o.running {
-			if b.Unit == a.Unit && (o.site == plain || !s.fenced[o.mount]) {
+			if b.Unit == a.Unit && (o.site == plain || !s.fenced[b.mount]) {
 				s.fail("%s starts %v on %s while %s still writes it on %s", a.ID, a.Unit, m.id, b.ID, o.id)
 			}
 		}
 	}
-	m.running[a.ID], m.sessions[a.Session] = a, true
+	m.running[a.ID], m.sessions[a.Session] = task{a, m.mount}, true
 	s.obey(m, s.do(farm.AttemptUpdate{Node: m.id, Attempt: a.ID, Phase: farm.PhaseAccepted}).(*farm.Welcome))
 }
 
-func (s *sim) endTask(m *machine, a farm.Attempt) {
+func (s *sim) endTask(m *machine, a task) {
 	delete(m.running, a.ID)
 	u := farm.AttemptUpdate{Node: m.id, Attempt: a.ID, Phase: farm.PhaseEnded}
 	u.End.RunTime = time.Duration(1+s.roll(9)) * time.Second
 	switch {
-	case !s.calm && s.roll(4) == 0, s.fenced[m.mount]:
+	case !s.calm && s.roll(4) == 0, s.fenced[a.mount]:
 		u.End.Cause = farm.CauseTask
 	default:
 		for _, p := range a.Expected {
