@@ -46,10 +46,9 @@ fuzz: ## every fuzz target for 30 s each
 	./scripts/fuzz 30s
 
 .PHONY: lint
-lint: ## golangci-lint with the layer rules, buf lint, and the web app's linters
+lint: ## golangci-lint with the layer rules, buf lint (the page's linter runs with its tests)
 	$(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint run ./...
 	cd api && $(GO) tool -modfile=../tools/go.mod buf lint
-	cd web/app && npm run --silent lint
 
 .PHONY: proto
 proto: ## generate the code of api/proto

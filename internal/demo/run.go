@@ -113,17 +113,31 @@ func (f *farm) recount(e restv1.Event) {
 	case "pool":
 		f.tell.say("burst", "%s", e.Reason)
 	case "node":
-		f.tell.say("node", "%s is %s: %s", e.Node, e.To, e.Reason)
+		f.recountNode(e)
 	case "priming":
 		f.tell.say("priming", "%s", e.Reason)
-	case "fence", "receipt":
-		if e.Kind == "fence" {
-			f.tell.say("fence", "%s", e.Reason)
-		}
+	case "fence":
+		f.tell.say("fence", "%s", e.Reason)
 	case "attempt":
 		f.recountAttempt(e)
 	case "job":
-		f.tell.say("job", "%s: %s", e.To, e.Reason)
+		if e.To != "active" {
+			f.tell.say("job", "%s: %s", e.To, e.Reason)
+		}
+	}
+}
+
+// recountNode leaves out why a node is made, which the planner has just said, and what lasts a moment only.
+func (f *farm) recountNode(e restv1.Event) {
+	switch e.To {
+	case "creating":
+		f.tell.say("node", "%s is asked for", e.Node)
+	case "online":
+		f.tell.say("node", "%s has joined", e.Node)
+	case "lost", "offline":
+		f.tell.say("node", "%s is %s: %s", e.Node, e.To, e.Reason)
+	case "deleted":
+		f.tell.say("node", "%s is gone", e.Node)
 	}
 }
 

@@ -185,11 +185,11 @@ func (f *farm) startHome(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the farm's CA")
 	}
-	f.home, err = process.New(process.Config{Dir: f.c.part("home-nodes"), Command: f.agentCommand(), CPUs: []int{0}, Env: []string{marker + "=" + f.c.Dir}, Log: f.c.Log})
+	f.home, err = process.New(process.Config{Dir: f.c.part("home-nodes"), Command: f.agentCommand(), CPUs: []int{0}, Env: []string{marker + "=" + f.c.Dir}})
 	if err != nil {
 		return err
 	}
-	if f.burst, err = process.New(process.Config{Dir: filepath.Join(f.c.serverDir(), "pools", pool), Log: f.c.Log}); err != nil {
+	if f.burst, err = process.New(process.Config{Dir: filepath.Join(f.c.serverDir(), "pools", pool)}); err != nil {
 		return err
 	}
 	if _, err := f.home.Create(ctx, provider.Spec{Name: homeNode, Site: homeSite, Server: f.url(f.at.server), Token: string(bytes.TrimSpace(token)), CA: ca}); err != nil {

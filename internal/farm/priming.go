@@ -120,6 +120,6 @@ func (c PrimingEnded) apply(f *Farm, now time.Time) (any, error) {
 		f.endPriming(now, p, PrimingFailed, c.Problem)
 		return nil, nil
 	}
-	f.endPriming(now, p, PrimingDone, fmt.Sprintf("%d files, %d bytes loaded", p.FilesDone, p.BytesDone))
+	f.endPriming(now, p, PrimingDone, fmt.Sprintf("%d files, %.1f MB loaded", p.FilesDone, float64(p.BytesDone)/1e6))
 	return nil, nil
 }
