@@ -2,6 +2,9 @@ module github.com/spillway/spillway
 
 go 1.26.0
 
+// npm packages may hold Go files of their own.
+ignore ./web/app/node_modules
+
 require (
 	connectrpc.com/connect v1.21.1
 	github.com/alecthomas/kong v1.17.0
