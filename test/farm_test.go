@@ -31,6 +31,7 @@ type testFarm struct {
 	listen string   // the server's
 	args   []string // of the server
 	server *daemon
+	agents []*daemon
 	api    *client.Client
 	env    []string // of every process: marks, and where the server is
 }
@@ -105,6 +106,11 @@ func (f *testFarm) write(name, text string) string {
 func (f *testFarm) startServer() {
 	f.t.Helper()
 	f.server = start(f.t, f.env, f.args...)
+	f.t.Cleanup(func() { // before the server, to which they say goodbye
+		for _, a := range f.agents {
+			a.stop()
+		}
+	})
 	secret := strings.TrimSpace(readFile(f.t, f.token("admin")))
 	if f.api == nil {
 		f.env = append(f.env, "SPILLWAY_SERVER="+f.url(), "SPILLWAY_CA="+f.ca(), "SPILLWAY_TOKEN="+secret)
@@ -124,7 +130,9 @@ func (f *testFarm) agentArgs(name string, more ...string) []string {
 // startAgent starts a node that takes everything with it when it is stopped.
 func (f *testFarm) startAgent(name string, more ...string) *daemon {
 	f.t.Helper()
-	return start(f.t, f.env, append(f.agentArgs(name, more...), "--stop-with-agent")...)
+	a := start(f.t, f.env, append(f.agentArgs(name, more...), "--stop-with-agent")...)
+	f.agents = append(f.agents, a)
+	return a
 }
 
 // run runs a command of the command line to its end.
