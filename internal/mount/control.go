@@ -2,10 +2,12 @@ package mount
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io/fs"
 	"net"
 	"os"
+	"sync"
 
 	"github.com/spillway/spillway/internal/fault"
 )
@@ -14,8 +16,13 @@ import (
 //
 //	refresh → ok      drops all cached names and attributes
 //
-// An unknown command is answered "unknown command". It returns when the listener is closed.
+// An unknown command is answered "unknown command". It returns when the
+// listener is closed, and closes the connections.
 func (m *Mounted) ServeControl(l net.Listener) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer cancel()
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -24,7 +31,10 @@ func (m *Mounted) ServeControl(l net.Listener) error {
 		if err != nil {
 			return err
 		}
-		go m.control(conn)
+		serving.Go(func() {
+			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			m.control(conn)
+		})
 	}
 }
 

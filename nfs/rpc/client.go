@@ -18,7 +18,7 @@ type Options struct {
 	Auth        *Auth                                                    // for calls that give none (AUTH_SYS of this process)
 	Timeout     time.Duration                                            // after which a call fails with ErrTimeout (never: calls wait for the server)
 	MaxRecord   int                                                      // bytes of one reply (4 MiB)
-	Dialer      func(ctx context.Context, addr string) (net.Conn, error) // (TCP that notices a dead peer within a minute)
+	Dialer      func(ctx context.Context, addr string) (net.Conn, error) // (TCP that notices a dead peer within two minutes)
 	Log         *slog.Logger                                             // of lost and new connections (nowhere)
 }
 

@@ -95,29 +95,20 @@ func decodeReply(d *xdr.Decoder) error {
 	if d.Uint32() != msgReply || d.Err() != nil {
 		return ErrMalformed
 	}
-	e := &Error{}
+	var e Error
 	switch d.Uint32() {
 	case accepted:
 		d.Uint32()
 		d.Opaque(maxAuthBody)
 		e.Accept = AcceptStat(d.Uint32())
-		if e.Accept == ProgMismatch {
-			e.Low, e.High = d.Uint32(), d.Uint32()
-		}
 		if e.Accept == Success && d.Err() == nil {
 			return nil
 		}
-	case denied:
-		e.Denied = true
-		switch d.Uint32() {
-		case 0:
+		if e.Accept == ProgMismatch {
 			e.Low, e.High = d.Uint32(), d.Uint32()
-		case 1:
-			e.Auth = AuthStat(d.Uint32())
-			if e.Auth == AuthOK {
-				return ErrMalformed
-			}
-		default:
+		}
+	case denied:
+		if e = decodeDenial(d); e.Auth == AuthOK && e.High == 0 {
 			return ErrMalformed
 		}
 	default:
@@ -125,6 +116,19 @@ func decodeReply(d *xdr.Decoder) error {
 	}
 	if d.Err() != nil {
 		return ErrMalformed
+	}
+	refusal := e // only a refusal costs memory
+	return &refusal
+}
+
+// decodeDenial reads a rejected_reply; one that gives no reason has none.
+func decodeDenial(d *xdr.Decoder) Error {
+	e := Error{Denied: true}
+	switch d.Uint32() {
+	case 0:
+		e.Low, e.High = d.Uint32(), d.Uint32()
+	case 1:
+		e.Auth = AuthStat(d.Uint32())
 	}
 	return e
 }
