@@ -5,6 +5,7 @@ import "time"
 // Phase is how far an attempt has come on its node.
 type Phase uint8
 
+// The phases.
 const (
 	PhaseAccepted Phase = iota + 1 // the order is spooled on the node
 	PhaseRunning                   // its action has been started
@@ -62,6 +63,7 @@ type LandingFailed struct {
 // LandingOutcome says what becomes of an attempt whose landing did not work.
 type LandingOutcome uint8
 
+// The outcomes.
 const (
 	LandingWaits LandingOutcome = iota // the filer is away or busy: it is asked again
 	LandingFails                       // the storage refused it, or has something else: the attempt failed

@@ -1,17 +1,33 @@
 package farm
 
-// Identifiers. They are opaque to users, ordered by creation where the server makes them, and never reused.
-type (
-	JobID     string // "j" + UUIDv7 in base 32
-	AttemptID string // "a" + …
-	SessionID string // "s" + …: an OpenJD session on a node
-	NodeID    string // the name in the node's certificate: "ws-04", "burst-7"
-	PoolID    string // an elastic pool's name
-	SiteID    string // "studio", "cloud"
-	FilerID   string // a filer's name
-	QueueID   string
-	Location  string // a storage location's name: "nas"
-)
+// Identifiers are opaque to users, ordered by creation where the server makes them, and never reused.
+
+// JobID is "j" + UUIDv7 in base 32.
+type JobID string
+
+// AttemptID is "a" + UUIDv7 in base 32.
+type AttemptID string
+
+// SessionID is "s" + UUIDv7 in base 32: an OpenJD session on a node.
+type SessionID string
+
+// NodeID is the name in the node's certificate: "ws-04", "burst-7".
+type NodeID string
+
+// PoolID is an elastic pool's name.
+type PoolID string
+
+// SiteID is a site's name: "studio", "cloud".
+type SiteID string
+
+// FilerID is a filer's name.
+type FilerID string
+
+// QueueID is a queue's name.
+type QueueID string
+
+// Location is a storage location's name: "nas".
+type Location string
 
 // StepRef names a step by its position in the job's template.
 type StepRef struct {

@@ -89,6 +89,7 @@ type Estimate struct {
 // Cause says why an attempt ended without success.
 type Cause string
 
+// The causes.
 const (
 	CauseTask         Cause = "task error" // exit status, openjd_fail, a malformed directive
 	CauseTimeout      Cause = "timeout"
@@ -231,6 +232,7 @@ type Pool struct {
 // PrimingState is where a priming stands.
 type PrimingState string
 
+// The states of a priming.
 const (
 	PrimingWanted  PrimingState = "wanted"
 	PrimingRunning PrimingState = "running"

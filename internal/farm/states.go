@@ -8,6 +8,7 @@ import (
 // JobState is where a job stands.
 type JobState uint8
 
+// The states of a job.
 const (
 	JobActive    JobState = iota // has work to do, or being done
 	JobPaused                    // nothing new is started
@@ -19,6 +20,7 @@ const (
 // UnitState is where one task stands. Pending is the state of a unit about which nothing is recorded.
 type UnitState uint8
 
+// The states of a unit.
 const (
 	UnitPending  UnitState = iota // not started; may wait for dependencies, nodes, limits, a back-off
 	UnitAssigned                  // an attempt has it: warming, ordered or running
@@ -32,6 +34,7 @@ const (
 // AttemptState is where one attempt at one unit (later: at a chunk of units) stands.
 type AttemptState uint8
 
+// The states of an attempt.
 const (
 	AttemptWarming   AttemptState = iota // assigned; its own inputs are being primed at the node's filer
 	AttemptOrdered                       // the order is (or is being) sent; not acknowledged yet
@@ -48,6 +51,7 @@ const (
 // NodeState is where a node stands.
 type NodeState uint8
 
+// The states of a node.
 const (
 	NodeCreating NodeState = iota // recorded; the provider is asked for it until it exists
 	NodeStarting                  // the provider has it; its agent has not joined yet
@@ -71,15 +75,29 @@ func (s UnitState) String() string    { return nameOf(unitStateNames, int(s)) }
 func (s AttemptState) String() string { return nameOf(attemptStateNames, int(s)) }
 func (s NodeState) String() string    { return nameOf(nodeStateNames, int(s)) }
 
-func (s JobState) MarshalText() ([]byte, error)     { return []byte(s.String()), nil }
-func (s UnitState) MarshalText() ([]byte, error)    { return []byte(s.String()), nil }
-func (s AttemptState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-func (s NodeState) MarshalText() ([]byte, error)    { return []byte(s.String()), nil }
+// MarshalText writes the state's name.
+func (s JobState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-func (s *JobState) UnmarshalText(b []byte) error     { return parseState(s, jobStateNames, b) }
-func (s *UnitState) UnmarshalText(b []byte) error    { return parseState(s, unitStateNames, b) }
+// MarshalText writes the state's name.
+func (s UnitState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalText writes the state's name.
+func (s AttemptState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalText writes the state's name.
+func (s NodeState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the state's name.
+func (s *JobState) UnmarshalText(b []byte) error { return parseState(s, jobStateNames, b) }
+
+// UnmarshalText reads the state's name.
+func (s *UnitState) UnmarshalText(b []byte) error { return parseState(s, unitStateNames, b) }
+
+// UnmarshalText reads the state's name.
 func (s *AttemptState) UnmarshalText(b []byte) error { return parseState(s, attemptStateNames, b) }
-func (s *NodeState) UnmarshalText(b []byte) error    { return parseState(s, nodeStateNames, b) }
+
+// UnmarshalText reads the state's name.
+func (s *NodeState) UnmarshalText(b []byte) error { return parseState(s, nodeStateNames, b) }
 
 // Over reports whether the job will not change any more by itself.
 func (s JobState) Over() bool { return s >= JobSucceeded }

@@ -39,14 +39,14 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		upsert := fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s", table, c.names,
 			strings.TrimSuffix(strings.Repeat("?, ", len(names)), ", "), strings.Join(names[:c.keys], ", "), strings.Join(sets, ", "))
-		st, err := s.write.PrepareContext(ctx, upsert)
+		st, err := s.write.PrepareContext(ctx, upsert) //nolint:sqlclosecheck // Close closes it
 		if err != nil {
 			return err
 		}
 		s.upserts[table] = st
 	}
 	for _, table := range []string{"sessions", "decisions"} {
-		st, err := s.write.PrepareContext(ctx, "DELETE FROM "+table+" WHERE id = ?")
+		st, err := s.write.PrepareContext(ctx, "DELETE FROM "+table+" WHERE id = ?") //nolint:sqlclosecheck // Close closes it
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,8 @@ func (w *writer) upsert(table string, record any, values ...any) {
 		w.err = fmt.Errorf("%s %v: %w", table, values[0], err)
 		return
 	}
-	_, err = w.tx.StmtContext(w.ctx, w.store.upserts[table]).ExecContext(w.ctx, append(values, string(body))...)
+	st := w.tx.StmtContext(w.ctx, w.store.upserts[table]) //nolint:sqlclosecheck // the transaction's end closes it
+	_, err = st.ExecContext(w.ctx, append(values, string(body))...)
 	if err != nil {
 		w.err = fmt.Errorf("%s %v: %w", table, values[0], err)
 	}
@@ -144,6 +145,7 @@ func (w *writer) upsert(table string, record any, values ...any) {
 
 func (w *writer) remove(table string, id any) {
 	if w.err == nil {
-		_, w.err = w.tx.StmtContext(w.ctx, w.store.deletes[table]).ExecContext(w.ctx, id)
+		st := w.tx.StmtContext(w.ctx, w.store.deletes[table]) //nolint:sqlclosecheck // the transaction's end closes it
+		_, w.err = st.ExecContext(w.ctx, id)
 	}
 }

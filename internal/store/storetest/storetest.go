@@ -52,7 +52,7 @@ func testEmpty(t *testing.T, open Open) {
 	if diff := cmp.Diff(&farm.Records{}, r); diff != "" {
 		t.Error(diff)
 	}
-	if events := events(t, s, 0, 10); len(events) != 0 {
+	if events := events(t, s, 0); len(events) != 0 {
 		t.Errorf("%d events", len(events))
 	}
 }
@@ -67,7 +67,7 @@ func testRecords(t *testing.T, open Open) {
 	}
 	again := open(t)
 	wantRecords(t, again, b.Records)
-	if diff := cmp.Diff(b.Events, events(t, again, 0, 10)); diff != "" {
+	if diff := cmp.Diff(b.Events, events(t, again, 0)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -110,7 +110,7 @@ func testDeposed(t *testing.T, open Open) {
 		t.Fatalf("an epoch that was never given: %v, want ErrDeposed", err)
 	}
 	commit(t, heir, newer, event(2))
-	if got := events(t, old, 0, 10); len(got) != 2 {
+	if got := events(t, old, 0); len(got) != 2 {
 		t.Errorf("%d events, want 2", len(got))
 	}
 }
@@ -155,7 +155,7 @@ func testEvents(t *testing.T, open Open) {
 	commit(t, s, epoch, b)
 	var got []farm.Event
 	for after := uint64(0); ; after = got[len(got)-1].Seq {
-		page := events(t, s, after, 10)
+		page := events(t, s, after)
 		if len(page) == 0 {
 			break
 		}
@@ -164,7 +164,7 @@ func testEvents(t *testing.T, open Open) {
 	if diff := cmp.Diff(b.Events, got); diff != "" {
 		t.Error(diff)
 	}
-	if got := events(t, s, math.MaxUint64, 10); len(got) != 0 {
+	if got := events(t, s, math.MaxUint64); len(got) != 0 {
 		t.Errorf("%d events after the last possible", len(got))
 	}
 	for _, limit := range []int{0, -1, 10_001} {
@@ -235,9 +235,10 @@ func event(seq uint64) farm.Batch {
 	return b
 }
 
-func events(t testing.TB, s store.Store, after uint64, limit int) []farm.Event {
+// events returns the next ten events.
+func events(t testing.TB, s store.Store, after uint64) []farm.Event {
 	t.Helper()
-	got, err := s.Events(t.Context(), after, limit)
+	got, err := s.Events(t.Context(), after, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
