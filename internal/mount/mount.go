@@ -164,7 +164,7 @@ func mountError(err error, c Config) error {
 	case !ok:
 		return fault.Wrap(fault.Unavailable, err, "the filer at "+c.Server)
 	case status == nfs.ErrNoEnt, status == nfs.ErrNotDir, status == nfs.ErrStale:
-		return fault.WithHint(fault.New(fault.NotFound, "the filer at %s has no export at that path", c.Server), "see what it exports: showmount -e, or spillway filer status")
+		return fault.WithHint(fault.New(fault.NotFound, "the filer at %s has no export at that path", c.Server), "the filer's --export flags or its configuration name its exports")
 	case status == nfs.ErrAcces, status == nfs.ErrPerm:
 		return fault.New(fault.Denied, "the filer at %s does not let this machine mount that path", c.Server)
 	}
