@@ -64,6 +64,9 @@ export function sum(list: readonly Counts[]): Counts {
   return total;
 }
 
+/** jobLook tells an active job that runs from one that waits. */
+export const jobLook = (state: string, c: Counts): Look => (state === "active" && c.running + c.assigned + c.landing + c.fencing === 0 ? "assigned" : lookOf(state));
+
 export const totalOf = (c: Counts): number => unitStates.reduce((n, s) => n + c[s], 0);
 
 export const isOver = (jobState: string): boolean => jobState === "succeeded" || jobState === "failed" || jobState === "canceled";

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import type { Attempt, Job, Output, Step } from "../api/types";
 import { useAttempts } from "../api/queries";
@@ -16,8 +16,12 @@ export function FrameDetail({ job, step, stepIndex, unit, onClose }: { job: Job;
   const [picked, setPicked] = useState<string>();
   const attempt = attempts?.find((a) => a.id === picked) ?? attempts?.[0];
   const noun = nounOf(step);
+  const place = useRef<HTMLElement>(null);
+  useEffect(() => {
+    place.current?.scrollIntoView({ block: "nearest" }); // returns a promise in new browsers, which is no clean-up
+  }, [attempt?.id]);
   return (
-    <section className="detail" aria-label={`${noun} ${frameOf(step, unit)}`}>
+    <section ref={place} className="detail" aria-label={`${noun} ${frameOf(step, unit)}`}>
       <div className="detail-head">
         <h3>
           {noun === "frame" ? "Frame" : "Task"} {frameOf(step, unit)}

@@ -74,6 +74,8 @@ function Cells({ step, units, rented, picked, onPick }: CellsProps) {
   const kind = cellSize(step.units);
   const size = sizes[kind];
   const columns = Math.max(1, Math.floor((width + size.gap) / (size.width + size.gap)));
+  // Cells of a step that fills a row share what is left of it, so that both edges are straight.
+  const wide = kind !== "dot" && step.units >= columns ? (width - (columns - 1) * size.gap) / columns : size.width;
   const rows = useVirtualizer({
     count: Math.ceil(step.units / columns),
     getScrollElement: () => frame.current,
@@ -86,7 +88,7 @@ function Cells({ step, units, rented, picked, onPick }: CellsProps) {
       <div className="rows" style={{ height: Math.max(0, rows.getTotalSize() - size.gap) }}>
         {width > 0 &&
           rows.getVirtualItems().map((row) => (
-            <div key={row.key} className="cell-row" style={{ transform: `translateY(${row.start}px)`, gap: size.gap }}>
+            <div key={row.key} className="cell-row" style={{ transform: `translateY(${row.start}px)`, gap: size.gap, "--cell": `${wide}px` } as React.CSSProperties}>
               {Array.from({ length: Math.min(columns, step.units - row.index * columns) }, (_, c) => {
                 const i = row.index * columns + c;
                 const unit = units.get(i);
@@ -117,7 +119,7 @@ const Cell = memo(
       <button type="button" className={`cell fill-${state} ${picked ? "is-picked" : ""}`} data-state={state} data-unit={index} title={text} aria-label={text} aria-pressed={picked} onClick={() => onPick(index)}>
         {state === "running" && <i className="progress" style={{ transform: `scaleX(${unit?.progress ?? 0})` }} />}
         {rented && <i className="corner" />}
-        {kind === "card" && <span className="frame-number">{frameOf(step, index)}</span>}
+        {kind === "card" && step.units > 1 && <span className="frame-number">{frameOf(step, index)}</span>}
         {kind !== "dot" && <StateIcon look={state} />}
       </button>
     );

@@ -34,7 +34,7 @@ export function Header({ onHelp, onTheme }: { onHelp: () => void; onTheme: () =>
           ))}
           {storage && storage.filers.some((f) => f.parent) && (
             <Figure name="WAN" value={`${bytes(wan.at(-1) ?? 0)}/s`} title={`${bytes(overWAN(storage.filers))} in all`}>
-              <Spark values={wan} />
+              {wan.length > 1 && <Spark values={wan} />}
             </Figure>
           )}
           {cache && cache.served > 0 && (
@@ -66,8 +66,8 @@ function Figure({ name, value, title, tone, children }: { name: string; value: s
     <div className={`figure ${tone ? `is-${tone}` : ""}`} title={title}>
       <dt>{name}</dt>
       <dd>
-        {children}
         {value}
+        {children}
       </dd>
     </div>
   );
@@ -95,7 +95,7 @@ function Freshness() {
       </span>
     );
   }
-  const age = live.heard ? `${whole(Math.max(0, now - live.heard) / 1000)} old` : "connecting";
+  const age = live.heard ? `no word for ${whole(Math.max(0, now - live.heard) / 1000)}` : "connecting";
   return (
     <span className="fresh is-stale" role="status" title={live.heard ? `Last word from the server: ${exact(new Date(live.heard).toISOString())}` : ""}>
       <i className="pulse" /> {age}

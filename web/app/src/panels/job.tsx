@@ -6,7 +6,7 @@ import { useJob, useWhy } from "../api/queries";
 import { State } from "../icon";
 import { ago, between, bytes, clock, exact, percent, whole } from "../format";
 import { useNow } from "../live/clock";
-import { isOver, lookOf, sum, totalOf } from "../states";
+import { isOver, jobLook, sum, totalOf } from "../states";
 import type { View } from "../view";
 import { FrameDetail } from "./frame";
 import { StepGrid } from "./grid";
@@ -43,7 +43,7 @@ function JobHead({ job }: { job: Job }) {
     <div className="job-head">
       <div className="title">
         <h2>{job.name}</h2>
-        <State look={lookOf(job.state)} word={job.state} />
+        <State look={jobLook(job.state, counts)} word={job.state} />
         <span className="grow" />
         <Actions job={job} />
       </div>
@@ -69,7 +69,7 @@ function JobHead({ job }: { job: Job }) {
           </Fact>
         )}
         {job.deadline && <Deadline job={job} />}
-        {job.priming?.map((p) => <PrimingFact key={p.filer} priming={p} />)}
+        {job.priming?.filter((p) => p.state !== "done").map((p) => <PrimingFact key={p.filer} priming={p} />)}
       </dl>
     </div>
   );

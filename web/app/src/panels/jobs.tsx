@@ -5,7 +5,7 @@ import type { Job } from "../api/types";
 import { StateIcon } from "../icon";
 import { ago, count, exact } from "../format";
 import { useNow } from "../live/clock";
-import { isOver, lookOf, sum, totalOf } from "../states";
+import { isOver, jobLook, sum, totalOf } from "../states";
 import { Bar } from "./bar";
 import { Panel } from "./panel";
 
@@ -36,12 +36,13 @@ export function Jobs({ jobs, selected, onSelect }: { jobs: readonly Job[]; selec
 function JobRow({ job, top, selected, onSelect }: { job: Job; top: number; selected: boolean; onSelect: (id: string) => void }) {
   const now = useNow();
   const counts = sum(job.steps.map((s) => s.counts));
+  const look = jobLook(job.state, counts);
   const expected = job.forecast && !isOver(job.state) ? `done ${ago(job.forecast.at, now)}` : "";
   return (
     <button type="button" className={`row job-row ${selected ? "is-selected" : ""}`} aria-current={selected} style={{ transform: `translateY(${top}px)`, height: rowHeight }} onClick={() => onSelect(job.id)}>
       <span className="line">
-        <span className={`is-${lookOf(job.state)}`} title={job.state}>
-          <StateIcon look={lookOf(job.state)} />
+        <span className={`is-${look}`} title={job.state}>
+          <StateIcon look={look} />
         </span>
         <b className="name">{job.name}</b>
         <span className="num">

@@ -23,7 +23,7 @@ export function Log({ attempt, live }: { attempt: string; live: boolean }) {
     const b = box.current;
     if (b) setFollow(b.scrollHeight - b.scrollTop - b.clientHeight < 24);
   };
-  const lines = text.split("\n").slice(-shownLines);
+  const lines = text.replace(/\n$/, "").split("\n").slice(-shownLines);
   return (
     <div className="log">
       <pre ref={box} onScroll={onScroll} tabIndex={0} aria-label="Log">

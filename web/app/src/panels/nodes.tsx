@@ -1,7 +1,8 @@
 import type { FarmNode, Filer } from "../api/types";
-import { useNodes, useStorage } from "../api/queries";
+import { useJobs, useNodes, useStorage } from "../api/queries";
 import { StateIcon } from "../icon";
 import { ago, bytes, exact } from "../format";
+import { frameOf } from "../frames";
 import { useNow } from "../live/clock";
 import { lookOf } from "../states";
 import { Command, Panel } from "./panel";
@@ -36,7 +37,9 @@ export function Nodes({ onPick }: { onPick: (job: string, step: number, unit: nu
 
 function NodeRow({ node, onPick }: { node: FarmNode; onPick: (job: string, step: number, unit: number) => void }) {
   const now = useNow();
+  const jobs = useJobs().data;
   const work = node.work[0];
+  const step = jobs?.find((j) => j.id === work?.job)?.steps[work?.step ?? 0];
   return (
     <li className="node" title={`${node.state}: ${node.reason}${node.lastSeen ? ` – seen ${exact(node.lastSeen)}` : ""}`}>
       <span className={`is-${lookOf(node.state)}`}>
@@ -45,7 +48,10 @@ function NodeRow({ node, onPick }: { node: FarmNode; onPick: (job: string, step:
       <span className="node-name">{node.id}</span>
       {work ? (
         <button type="button" className="work link" onClick={() => onPick(work.job, work.step, work.unit)}>
-          <span className="name">{work.jobName}</span>
+          <span className="name" title={work.jobName}>
+            <b>{step ? frameOf(step, work.unit) : work.unit}</b> {work.jobName}
+            {node.work.length > 1 && ` +${node.work.length - 1}`}
+          </span>
           <span className="meter" aria-hidden="true">
             <i style={{ width: `${100 * (work.progress ?? 0)}%` }} />
           </span>
