@@ -82,7 +82,7 @@ func TestDemo(t *testing.T) {
 	} else if float64(w.PrimedUnread) > 0.10*float64(w.Read) {
 		t.Errorf("%d of %d bytes were primed and never read, want at most a tenth", w.PrimedUnread, w.Read)
 	}
-	for _, want := range []string{"the deadline is 65 %", "deadline in", "files loaded", "killed both filers and deleted both caches"} {
+	for _, want := range []string{"the deadline is 65 %", "deadline in", " MB loaded", "killed both filers and deleted both caches"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the demo did not say %q", want)
 		}
