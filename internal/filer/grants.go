@@ -75,6 +75,9 @@ func (c call) allowed(ctx context.Context, ino *inode, want nfs.Access) error {
 	}
 	everybody := uint32(0o004)
 	if want == nfs.AccessLookup {
+		if a.Type != nfs.TypeDirectory {
+			return nfs.ErrNotDir
+		}
 		everybody = 0o001
 	}
 	owner := a.Type == nfs.TypeRegular && a.UID == c.as.UID && c.as.UID != 0 // checked at open, not at each read

@@ -205,3 +205,5 @@ func readFile(t *testing.T, path string) []byte {
 	}
 	return b
 }
+
+func testLogF() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -136,7 +136,7 @@ func pattern(n int) []byte {
 
 func testCreateRead(t *testing.T, s suite) {
 	id := s.create(s.root, "a")
-	data := pattern(3<<20 + 5)
+	data := pattern(3<<20 - 5)
 	s.write(id, 0, data[:1<<20], nfs.Unstable)
 	s.write(id, 1<<20, data[1<<20:2<<20], nfs.DataSync)
 	w := s.write(id, 2<<20, data[2<<20:], nfs.FileSync)
