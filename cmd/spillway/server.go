@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/spillway/spillway/internal/client"
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/server"
 	"github.com/spillway/spillway/internal/store/sqlite"
@@ -52,6 +53,11 @@ func (c *ServerCmd) Run(ctx context.Context, g *Globals) error {
 	go func() { ended <- s.Run(ctx, listener) }()
 	select {
 	case <-s.Ready():
+		// With it, SPILLWAY_DIR is all the command line needs on this machine.
+		here := client.Context{Server: s.URL(), TokenFile: s.TokenFile(), CA: s.CAFile()}
+		if err := here.Save(s.Dir()); err != nil {
+			g.Log.Warn("the context file was not written", "error", err)
+		}
 		line, _ := json.Marshal(map[string]string{ // texts: can't fail
 			"listen": listener.Addr().String(), "url": s.URL(), "ca": s.CAFile(), "token": s.TokenFile(), "dir": s.Dir(),
 		})
