@@ -28,6 +28,9 @@ const (
 	settleTimeout = 30 * time.Second
 	// shutdownGrace is what running tasks get when the machine goes.
 	shutdownGrace = 5 * time.Second
+	// slotPrefix begins the name of every slot; an empty one that old belongs to nobody.
+	slotPrefix = "spillway-"
+	staleSlot  = time.Hour
 	// endTimeout bounds the end of sessions, with their environments, when the agent stops.
 	endTimeout = 60 * time.Second
 )
@@ -81,7 +84,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 
 func newNode(ctx context.Context, c Config, h *home, log *slog.Logger) *node {
 	n := &node{
-		config: c, home: h, out: newOutbox(), uploads: newUploads(log), log: log, ctx: ctx, hierarchy: process.FindHierarchy(),
+		config: c, home: h, out: newOutbox(), uploads: newUploads(log), log: log, ctx: ctx, hierarchy: hierarchy(),
 		attempts: make(map[string]*attempt), sessions: make(map[string]*sessionHandle), forgotten: make(map[string]bool),
 		stop: make(chan struct{}), changed: make(chan struct{}),
 	}
@@ -91,6 +94,15 @@ func newNode(ctx context.Context, c Config, h *home, log *slog.Logger) *node {
 		points: make(map[string]*point), changed: make(chan struct{}),
 	}
 	return n
+}
+
+// hierarchy returns the cgroup for slots, swept of those that killed machines have left.
+func hierarchy() string {
+	dir := process.FindHierarchy()
+	if dir != "" {
+		process.SweepSlots(dir, slotPrefix, staleSlot)
+	}
+	return dir
 }
 
 // environment is what supervisors, mounts and helpers get: the agent's own without what is secret, and the marks.
@@ -107,7 +119,7 @@ func (n *node) waitForEnd(ctx context.Context) {
 		n.await(ctx, n.idle)
 	case <-ctx.Done():
 		if !n.config.StopWithAgent {
-			n.log.Info("the agent ends; sessions and mounts stay for the next one", "sessions", len(n.sessions))
+			n.log.Info("the agent ends; sessions and mounts stay for the next one")
 			return
 		}
 	}

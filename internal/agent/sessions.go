@@ -103,7 +103,7 @@ func (n *node) slot(session string) string {
 	if n.hierarchy == "" {
 		return ""
 	}
-	return filepath.Join(n.hierarchy, "spillway-"+n.config.Name+"-"+session)
+	return filepath.Join(n.hierarchy, slotPrefix+n.config.Name+"-"+session)
 }
 
 // marks are the environment entries by which a node's processes are found.
@@ -212,14 +212,17 @@ func (n *node) closeSession(h *sessionHandle, message string) {
 func (n *node) reap(h *sessionHandle) {
 	var record supervise.Record
 	_ = supervise.ReadJSON(filepath.Join(h.dir, supervise.RecordFile), &record)
+	mark := session.Mark(h.id)
 	if slot := n.slot(h.id); slot != "" {
 		if err := process.RemoveSlot(slot); err != nil {
 			n.log.Warn("a session's cgroup could not be removed", "session", h.id, "error", err)
+		} else {
+			mark = "" // an empty cgroup leaves nothing to search for
 		}
 	}
 	for n.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(n.ctx, reapTimeout)
-		left, err := process.KillGroup(ctx, record.Groups, session.Mark(h.id))
+		left, err := process.KillGroup(ctx, record.Groups, mark)
 		cancel()
 		if err == nil {
 			return

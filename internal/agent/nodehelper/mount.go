@@ -126,8 +126,7 @@ func (m *Mount) mountFUSE(ctx context.Context, path string) (process.Ident, erro
 		if err != nil || !mounted || !saidReady(m.Log) {
 			continue
 		}
-		s, err := process.Read(cmd.Process.Pid)
-		return s.Ident(), err
+		return process.Identify(cmd.Process.Pid), nil
 	}
 }
 

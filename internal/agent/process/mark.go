@@ -2,21 +2,32 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strconv"
 )
 
-// marked reports whether a process was started with an environment entry.
-func marked(pid int, mark string) bool {
-	if mark == "" {
+// marks looks for processes that were started with an environment entry ("NAME=value"). It remembers those that could not
+// be read, so that each costs its time limit once.
+type marks struct {
+	entry   string
+	blocked map[int]bool
+}
+
+// has reports whether a process carries the mark.
+func (m *marks) has(pid int) bool {
+	if m.entry == "" || m.blocked[pid] {
 		return false
 	}
-	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	environ, err := bounded("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			m.blocked[pid] = true
+		}
 		return false
 	}
 	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if string(entry) == mark {
+		if string(entry) == m.entry {
 			return true
 		}
 	}
@@ -24,14 +35,15 @@ func marked(pid int, mark string) bool {
 }
 
 // Marked returns the processes that were started with an environment entry ("NAME=value").
-func Marked(mark string) []Stat {
+func Marked(entry string) []Stat {
 	all, err := Scan()
 	if err != nil {
 		return nil
 	}
+	m := &marks{entry: entry, blocked: make(map[int]bool)}
 	var out []Stat
 	for _, s := range all {
-		if s.State != 'Z' && marked(s.PID, mark) {
+		if !s.dead() && m.has(s.PID) {
 			out = append(out, s)
 		}
 	}

@@ -94,6 +94,19 @@ func RemoveSlot(dir string) error {
 	return err
 }
 
+// SweepSlots removes the slots of a hierarchy that are older than age and hold no process: those of agents that were
+// killed together with their sessions.
+func SweepSlots(hierarchy, prefix string, age time.Duration) {
+	dirs, _ := filepath.Glob(filepath.Join(hierarchy, prefix+"*"))
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		events, readErr := os.ReadFile(filepath.Join(dir, "cgroup.events"))
+		if err == nil && readErr == nil && time.Since(info.ModTime()) > age && strings.Contains(string(events), "populated 0") {
+			_ = RemoveSlot(dir)
+		}
+	}
+}
+
 // Kill sends SIGKILL to every process in the leaf, including those that are being forked (cgroup.kill).
 func (l *Leaf) Kill() error {
 	if l == nil {

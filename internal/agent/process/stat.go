@@ -5,37 +5,63 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
+	"time"
 )
 
-// Stat is what the kernel says about one process (proc(5), /proc/PID/stat).
+// Stat is what the kernel says about one process.
+//
+// It is read from /proc/PID/status, which never blocks. Reading stat, environ or cmdline does for as long as the process
+// is inside execve(2), which is for ever if the program lies on a storage that hangs: of other processes they are read
+// with a time limit only (bounded).
 type Stat struct {
 	PID, PPID, PGID int
-	State           byte   // R, S, D, Z, …
-	Start           uint64 // clock ticks after boot: with the PID it names a process for good
+	State           byte // R, S, D, Z, …
 }
 
 // Ident names a process for the lifetime of a boot, though its PID may be used again.
 type Ident struct {
 	PID   int    `json:"pid"`
-	Start uint64 `json:"start"`
+	Start uint64 `json:"start"` // clock ticks after boot; 0: not known
 }
-
-// Ident returns the process's lasting name.
-func (s Stat) Ident() Ident { return Ident{s.PID, s.Start} }
 
 // Read returns the state of one process; an error if there is none.
 func Read(pid int) (Stat, error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return Stat{}, err
 	}
-	return parseStat(data)
+	return parseStatus(pid, data)
 }
 
-// Alive reports whether the process exists and has not ended.
+// dead reports whether the process has ended: what is left of it runs nothing.
+func (s Stat) dead() bool { return s.State == 'Z' || s.State == 'X' }
+
+// Identify returns a running process's lasting name.
+func Identify(pid int) Ident {
+	data, err := bounded("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return Ident{PID: pid}
+	}
+	start, err := parseStart(data)
+	if err != nil {
+		return Ident{PID: pid}
+	}
+	return Ident{pid, start}
+}
+
+// Alive reports whether the process exists and has not ended. In doubt it is alive.
 func (id Ident) Alive() bool {
+	if id.PID <= 0 {
+		return false
+	}
 	s, err := Read(id.PID)
-	return err == nil && s.Start == id.Start && s.State != 'Z' && s.State != 'X'
+	return err == nil && !s.dead() && id.same(Identify(id.PID))
+}
+
+// same reports whether two names may be of the same process.
+func (id Ident) same(other Ident) bool {
+	return id.PID == other.PID && (id.Start == 0 || other.Start == 0 || id.Start == other.Start)
 }
 
 // Scan returns all processes by PID.
@@ -76,25 +102,64 @@ func Descendants(all map[int]Stat, root int) []Stat {
 	return out
 }
 
-// parseStat reads the line of /proc/PID/stat. The command name stands in parentheses and may hold any byte, so the
-// fields are counted from the last closing one.
-func parseStat(line []byte) (Stat, error) {
-	open, end := bytes.IndexByte(line, '('), bytes.LastIndexByte(line, ')')
-	if open < 1 || end < open {
-		return Stat{}, fmt.Errorf("malformed stat line %.80q", line)
-	}
-	f := bytes.Fields(line[end+1:])
-	if len(f) < 20 || len(f[0]) != 1 {
-		return Stat{}, fmt.Errorf("short stat line %.80q", line)
-	}
-	pid, err1 := strconv.Atoi(string(bytes.TrimSpace(line[:open])))
-	ppid, err2 := strconv.Atoi(string(f[1]))
-	pgid, err3 := strconv.Atoi(string(f[2]))
-	start, err4 := strconv.ParseUint(string(f[19]), 10, 64)
-	for _, err := range []error{err1, err2, err3, err4} {
+// parseStatus reads the lines of /proc/PID/status (proc(5)).
+func parseStatus(pid int, data []byte) (Stat, error) {
+	s := Stat{PID: pid, PPID: -1, PGID: -1}
+	for line := range strings.Lines(string(data)) {
+		name, value, _ := strings.Cut(line, ":")
+		fields := strings.Fields(value)
+		if len(fields) == 0 {
+			continue
+		}
+		var err error
+		switch name {
+		case "State":
+			s.State = fields[0][0]
+		case "PPid":
+			s.PPID, err = strconv.Atoi(fields[0])
+		case "NSpgid": // the last one is that of the innermost namespace, ours
+			s.PGID, err = strconv.Atoi(fields[len(fields)-1])
+		}
 		if err != nil {
-			return Stat{}, fmt.Errorf("stat line %.80q: %w", line, err)
+			return Stat{}, fmt.Errorf("status of process %d: %w", pid, err)
 		}
 	}
-	return Stat{PID: pid, PPID: ppid, PGID: pgid, State: f[0][0], Start: start}, nil
+	if s.State == 0 || s.PPID < 0 || s.PGID < 0 {
+		return Stat{}, fmt.Errorf("status of process %d is incomplete", pid)
+	}
+	return s, nil
+}
+
+// parseStart reads a process's start from /proc/PID/stat. The command name stands in parentheses and may hold any byte, so
+// the fields are counted from the last closing one.
+func parseStart(line []byte) (uint64, error) {
+	f := bytes.Fields(line[bytes.LastIndexByte(line, ')')+1:])
+	if len(f) < 20 {
+		return 0, fmt.Errorf("short stat line %.80q", line)
+	}
+	return strconv.ParseUint(string(f[19]), 10, 64)
+}
+
+// boundedWait is how long a file of another process may take to be read.
+const boundedWait = 500 * time.Millisecond
+
+// bounded reads a file of /proc that may block. A read that blocks is left behind; it ends with the process it is about.
+func bounded(path string) ([]byte, error) {
+	type answer struct {
+		data []byte
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		data, err := os.ReadFile(path)
+		done <- answer{data, err}
+	}()
+	t := time.NewTimer(boundedWait)
+	defer t.Stop()
+	select {
+	case a := <-done:
+		return a.data, a.err
+	case <-t.C:
+		return nil, fmt.Errorf("%s: %w", path, os.ErrDeadlineExceeded)
+	}
 }

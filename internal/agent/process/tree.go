@@ -12,24 +12,24 @@ import (
 type Tree struct {
 	leader int
 	leaf   *Leaf
-	before map[Ident]bool // alive before the action: what environments left running
+	before map[int]bool // alive before the action: what environments left running
 }
 
 // Before notes the processes below this one, to be called before an action is started; Tree takes only later ones.
-func Before() (map[Ident]bool, error) {
+func Before() (map[int]bool, error) {
 	all, err := Scan()
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[Ident]bool)
+	seen := make(map[int]bool)
 	for _, s := range Descendants(all, os.Getpid()) {
-		seen[s.Ident()] = true
+		seen[s.PID] = true
 	}
 	return seen, nil
 }
 
 // NewTree describes the tree of a started command.
-func NewTree(leader int, leaf *Leaf, before map[Ident]bool) *Tree {
+func NewTree(leader int, leaf *Leaf, before map[int]bool) *Tree {
 	return &Tree{leader: leader, leaf: leaf, before: before}
 }
 
@@ -57,7 +57,7 @@ func (t *Tree) Left() ([]Stat, error) {
 	}
 	var left []Stat
 	for pid := range t.members(all) {
-		if s := all[pid]; s.State != 'Z' && s.State != 'X' {
+		if s := all[pid]; !s.dead() {
 			left = append(left, s)
 		}
 	}
@@ -87,7 +87,7 @@ func (t *Tree) members(all map[int]Stat) map[int]bool {
 func (t *Tree) addBelow(all map[int]Stat, in map[int]bool) {
 	foreign := make(map[int]bool)
 	for _, s := range Descendants(all, os.Getpid()) { // parents first
-		if t.before[s.Ident()] || foreign[s.PPID] {
+		if t.before[s.PID] || foreign[s.PPID] {
 			foreign[s.PID] = true
 		} else {
 			in[s.PID] = true
@@ -126,6 +126,7 @@ func (t *Tree) Kill(ctx context.Context) ([]Stat, error) {
 // environment entry mark ("NAME=value"), wherever they went. It returns when none is left or the context ends.
 func KillGroup(ctx context.Context, groups []Ident, mark string) ([]Stat, error) {
 	pause := time.Millisecond
+	carrying := &marks{entry: mark, blocked: make(map[int]bool)}
 	for {
 		all, err := Scan()
 		if err != nil {
@@ -133,7 +134,7 @@ func KillGroup(ctx context.Context, groups []Ident, mark string) ([]Stat, error)
 		}
 		var left []Stat
 		for _, s := range all {
-			if s.PID != os.Getpid() && s.State != 'Z' && s.State != 'X' && (inGroups(s, groups, all) || marked(s.PID, mark)) {
+			if s.PID != os.Getpid() && !s.dead() && (inGroups(s, groups, all) || carrying.has(s.PID)) {
 				left = append(left, s)
 				_ = syscall.Kill(s.PID, syscall.SIGKILL)
 			}
@@ -157,7 +158,7 @@ func inGroups(s Stat, groups []Ident, all map[int]Stat) bool {
 		if s.PGID != g.PID {
 			continue
 		}
-		if leader, ok := all[g.PID]; !ok || leader.Start == g.Start {
+		if _, ok := all[g.PID]; !ok || g.same(Identify(g.PID)) {
 			return true
 		}
 	}

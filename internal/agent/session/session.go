@@ -244,9 +244,8 @@ func (s *Session) writeCancelInfo(end time.Time) error {
 
 // track notes a process group for whoever must kill it if this process dies.
 func (s *Session) track(pid int) {
-	if p, err := process.Read(pid); err == nil {
-		s.changeAlive(func(list []process.Ident) []process.Ident { return append(list, p.Ident()) })
-	}
+	id := process.Identify(pid)
+	s.changeAlive(func(list []process.Ident) []process.Ident { return append(list, id) })
 }
 
 func (s *Session) untrack(pid int) {

@@ -29,11 +29,7 @@ func Serve(ctx context.Context, dir string, log *slog.Logger) error {
 	if err := process.Adopt(); err != nil {
 		return fault.Wrap(fault.Internal, err, "become the reaper of the session's processes")
 	}
-	own, err := process.Read(os.Getpid())
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "read /proc")
-	}
-	s := &supervisor{dir: dir, self: own.Ident(), board: newBoard(spec.Session), log: log, bell: make(chan struct{}, 1), queued: make(map[string]*job)}
+	s := &supervisor{dir: dir, self: process.Identify(os.Getpid()), board: newBoard(spec.Session), log: log, bell: make(chan struct{}, 1), queued: make(map[string]*job)}
 	if err := s.record(nil); err != nil {
 		return err
 	}
