@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/user"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,6 +90,11 @@ func (c *JobSubmitCmd) submission() (restv1.Submission, error) {
 			return s, fault.Wrap(fault.Invalid, err, "the policy")
 		}
 		s.Policy = string(data)
+	}
+	if c.Owner == "" { // no USER, as under cron
+		if me, err := user.Current(); err == nil {
+			c.Owner = me.Username
+		}
 	}
 	s.Name, s.Owner, s.Project = c.Name, c.Owner, c.Project
 	return s, nil

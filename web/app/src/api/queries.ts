@@ -1,4 +1,4 @@
-import { keepPreviousData, QueryClient, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, QueryClient, queryOptions, useQueries, useQuery } from "@tanstack/react-query";
 
 import { addSample, overWAN, type Sample } from "../traffic";
 import { get, Refusal } from "./client";
@@ -30,8 +30,22 @@ export const useSummary = () => useQuery({ queryKey: ["summary"], queryFn: ({ si
 export const useJobs = () =>
   useQuery({ queryKey: ["jobs"], queryFn: async ({ signal }) => (await get<{ jobs: Job[] }>("/jobs?limit=1000", signal)).jobs, refetchInterval: seldom });
 
-export const useJob = (id: string, enabled = true) =>
-  useQuery({ queryKey: ["job", id], queryFn: ({ signal }) => get<Job>(`/jobs/${encodeURIComponent(id)}`, signal), refetchInterval: seldom, enabled, placeholderData: undefined });
+const jobOptions = (id: string) =>
+  queryOptions({ queryKey: ["job", id], queryFn: ({ signal }) => get<Job>(`/jobs/${encodeURIComponent(id)}`, signal), placeholderData: undefined });
+
+export const useJob = (id: string, enabled = true) => useQuery({ ...jobOptions(id), refetchInterval: seldom, enabled });
+
+/** mostNamed bounds how many jobs are loaded only to name their tasks. */
+const mostNamed = 24;
+
+/** useNamedJobs loads the jobs that nodes work on or events tell of: only a whole job says how its tasks are numbered. */
+export const useNamedJobs = (ids: readonly (string | undefined)[]): ReadonlyMap<string, Job> => {
+  const wanted = [...new Set(ids.filter((id) => id !== undefined))].slice(0, mostNamed);
+  return useQueries({
+    queries: wanted.map((id) => ({ ...jobOptions(id), staleTime: Infinity })),
+    combine: (results) => new Map(results.flatMap(({ data }) => (data ? [[data.id, data] as const] : []))),
+  });
+};
 
 export const useUnits = (id: string, step: number, live: boolean) =>
   useQuery({

@@ -1,5 +1,5 @@
 import type { FarmEvent, Job } from "../api/types";
-import { useJobs } from "../api/queries";
+import { useNamedJobs } from "../api/queries";
 import { StateIcon } from "../icon";
 import { clock, exact } from "../format";
 import { frameOf, nounOf } from "../frames";
@@ -10,7 +10,7 @@ import { Panel } from "./panel";
 /** Feed is the farm's history, newest first, each line with its reason. */
 export function Feed({ onPick }: { onPick: (job: string, step: number, unit: number) => void }) {
   const { events } = useLive();
-  const jobs = useJobs().data ?? [];
+  const jobs = useNamedJobs(events.map((e) => e.job));
   return (
     <Panel title="Events" className="feed">
       <ol className="scroll" tabIndex={0} aria-label="Events">
@@ -20,7 +20,7 @@ export function Feed({ onPick }: { onPick: (job: string, step: number, unit: num
             <span className={`is-${look(e)}`}>
               <StateIcon look={look(e)} />
             </span>
-            <Line event={e} job={jobs.find((j) => j.id === e.job)} onPick={onPick} />
+            <Line event={e} job={jobs.get(e.job ?? "")} onPick={onPick} />
           </li>
         ))}
       </ol>

@@ -74,7 +74,7 @@ function AttemptDetail({ attempt: a }: { attempt: Attempt }) {
       </dl>
       {(a.outputs ?? []).length + (a.removed ?? []).length > 0 && (
         <ul className="files">
-          {a.outputs?.map((o) => <OutputRow key={o.path} output={o} />)}
+          {a.outputs?.map((o) => <OutputRow key={o.path} output={o} over={a.state === "succeeded"} />)}
           {a.removed?.map((r) => (
             <li key={r.path}>
               <span className="is-failed">
@@ -91,17 +91,17 @@ function AttemptDetail({ attempt: a }: { attempt: Attempt }) {
   );
 }
 
-function OutputRow({ output: o }: { output: Output }) {
+function OutputRow({ output: o, over }: { output: Output; over: boolean }) {
   const size = o.width && o.height ? `${o.width} × ${o.height}, ` : "";
   return (
     <li>
-      <span className={o.receipt ? "is-succeeded" : "is-landing"}>
-        <StateIcon look={o.receipt ? "succeeded" : "landing"} />
+      <span className={o.receipt || over ? "is-succeeded" : "is-landing"}>
+        <StateIcon look={o.receipt || over ? "succeeded" : "landing"} />
       </span>
       <code>{o.path}</code>
       <span className="faint" title={`SHA-256 ${o.sha256}${o.receipt ? `, receipt ${o.receipt.serial} of ${exact(o.receipt.issued)}` : ""}`}>
         {size}
-        {bytes(o.size)}, {o.receipt ? `on the storage, says ${o.receipt.filer}` : "on its way to the storage"}
+        {bytes(o.size)}, {o.receipt ? `on the storage, says ${o.receipt.filer}` : over ? "written to the storage directly" : "on its way to the storage"}
       </span>
     </li>
   );

@@ -49,7 +49,7 @@ function JobHead({ job }: { job: Job }) {
       </div>
       <p className="reason" title={job.id}>
         {job.reason}
-        {why?.summary && why.summary !== job.reason && <span className="faint"> · {why.summary}</span>}
+        {!over && why?.summary && !why.summary.endsWith(job.reason) && <span className="faint"> · {why.summary}</span>}
       </p>
       <dl className="facts">
         <Fact name="done">
@@ -69,7 +69,7 @@ function JobHead({ job }: { job: Job }) {
           </Fact>
         )}
         {job.deadline && <Deadline job={job} />}
-        {job.priming?.filter((p) => p.state !== "done").map((p) => <PrimingFact key={p.filer} priming={p} />)}
+        {job.priming?.filter((p) => p.state === "failed").map((p) => <PrimingFact key={p.filer} priming={p} />)}
       </dl>
     </div>
   );

@@ -29,16 +29,17 @@ export function Log({ attempt, live }: { attempt: string; live: boolean }) {
       <pre ref={box} onScroll={onScroll} tabIndex={0} aria-label="Log">
         {lines.map((line, i) => {
           const tone = toneOf(line);
+          const text = i > 0 ? `\n${line}` : line;
           return tone ? (
             <span key={i} className={`log-${tone}`}>
-              {line}
-              {"\n"}
+              {text}
             </span>
           ) : (
-            `${line}\n`
+            text
           );
         })}
-        {note && <span className="faint">{note}</span>}
+        {note && <span className="faint">{`\n${note}`}</span>}
+        {live && "\n"}
         {live && <i className="caret" aria-hidden="true" />}
       </pre>
       {!follow && (

@@ -1,5 +1,5 @@
-import type { FarmNode, Filer } from "../api/types";
-import { useJobs, useNodes, useStorage } from "../api/queries";
+import type { FarmNode, Filer, Job } from "../api/types";
+import { useNamedJobs, useNodes, useStorage } from "../api/queries";
 import { StateIcon } from "../icon";
 import { ago, bytes, exact } from "../format";
 import { frameOf } from "../frames";
@@ -11,6 +11,7 @@ import { Command, Panel } from "./panel";
 export function Nodes({ onPick }: { onPick: (job: string, step: number, unit: number) => void }) {
   const nodes = useNodes().data;
   const filers = useStorage().data?.filers ?? [];
+  const jobs = useNamedJobs(nodes?.map((n) => n.work[0]?.job) ?? []);
   const sites = [...new Set(nodes?.map((n) => n.site))];
   return (
     <Panel title="Nodes" aside={nodes?.length ?? ""} className="nodes">
@@ -27,7 +28,7 @@ export function Nodes({ onPick }: { onPick: (job: string, step: number, unit: nu
             {filers.filter((f) => f.sites?.includes(site)).map((f) => <FilerTag key={f.name} filer={f} />)}
           </div>
           <ul>
-            {nodes?.filter((n) => n.site === site).map((n) => <NodeRow key={n.id} node={n} onPick={onPick} />)}
+            {nodes?.filter((n) => n.site === site).map((n) => <NodeRow key={n.id} node={n} jobs={jobs} onPick={onPick} />)}
           </ul>
         </div>
       ))}
@@ -35,11 +36,10 @@ export function Nodes({ onPick }: { onPick: (job: string, step: number, unit: nu
   );
 }
 
-function NodeRow({ node, onPick }: { node: FarmNode; onPick: (job: string, step: number, unit: number) => void }) {
+function NodeRow({ node, jobs, onPick }: { node: FarmNode; jobs: ReadonlyMap<string, Job>; onPick: (job: string, step: number, unit: number) => void }) {
   const now = useNow();
-  const jobs = useJobs().data;
   const work = node.work[0];
-  const step = jobs?.find((j) => j.id === work?.job)?.steps[work?.step ?? 0];
+  const step = jobs.get(work?.job ?? "")?.steps[work?.step ?? 0];
   return (
     <li className="node" title={`${node.state}: ${node.reason}${node.lastSeen ? ` – seen ${exact(node.lastSeen)}` : ""}`}>
       <span className={`is-${lookOf(node.state)}`}>
@@ -49,7 +49,7 @@ function NodeRow({ node, onPick }: { node: FarmNode; onPick: (job: string, step:
       {work ? (
         <button type="button" className="work link" onClick={() => onPick(work.job, work.step, work.unit)}>
           <span className="name" title={work.jobName}>
-            <b>{step ? frameOf(step, work.unit) : work.unit}</b> {work.jobName}
+            {step && <b>{step.units === 1 ? step.name : frameOf(step, work.unit)}</b>} {work.jobName}
             {node.work.length > 1 && ` +${node.work.length - 1}`}
           </span>
           <span className="meter" aria-hidden="true">
