@@ -1,6 +1,8 @@
 package restv1
 
 // Lists are objects, so that they can grow.
+//
+//revive:disable:exported // one comment for all of them
 type (
 	JobList struct {
 		Jobs []Job `json:"jobs" nullable:"false" doc:"Newest first."`

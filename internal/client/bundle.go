@@ -66,7 +66,7 @@ func SetParameter(s *restv1.Submission, text, dir string) error {
 	if s.Parameters == nil {
 		s.Parameters = map[string]string{}
 	}
-	if paths, _ := pathParameters(s.Template); paths[name] != nil && value != "" {
+	if pathParameters(s.Template)[name] != nil && value != "" {
 		value = below(dir, value)
 	}
 	s.Parameters[name] = value
@@ -141,9 +141,9 @@ func readValues(dir string) (map[string]string, error) {
 	return values, nil
 }
 
-// pathParameters returns the PATH parameters of a template with their defaults. What is wrong with a template is the
-// server's to say.
-func pathParameters(template string) (map[string]*string, error) {
+// pathParameters returns the PATH parameters of a template with their defaults; none of a broken template: what is wrong
+// with it is the server's to say, with the line.
+func pathParameters(template string) map[string]*string {
 	var t struct {
 		Parameters []struct {
 			Name    string  `yaml:"name"`
@@ -152,7 +152,7 @@ func pathParameters(template string) (map[string]*string, error) {
 		} `yaml:"parameterDefinitions"`
 	}
 	if err := yaml.Unmarshal([]byte(template), &t); err != nil {
-		return nil, err
+		return nil
 	}
 	paths := map[string]*string{}
 	for _, p := range t.Parameters {
@@ -163,7 +163,7 @@ func pathParameters(template string) (map[string]*string, error) {
 			}
 		}
 	}
-	return paths, nil
+	return paths
 }
 
 func resolvePaths(s *restv1.Submission, dir string) error {
@@ -171,11 +171,7 @@ func resolvePaths(s *restv1.Submission, dir string) error {
 	if err != nil {
 		return err
 	}
-	paths, err := pathParameters(s.Template)
-	if err != nil {
-		return nil // the server's answer shows the line
-	}
-	for name, preset := range paths {
+	for name, preset := range pathParameters(s.Template) {
 		value, given := s.Parameters[name]
 		if !given {
 			value = *preset

@@ -148,7 +148,7 @@ func TestEventsComeBack(t *testing.T) {
 func TestEventsEndWithTheReader(t *testing.T) {
 	c := dial(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "id: 1\ndata: {\"seq\":1}\n\n") })
 	stop := errors.New("enough")
-	if err := c.Events(t.Context(), nil, 0, func(restv1.Event) error { return stop }); err != stop {
+	if err := c.Events(t.Context(), nil, 0, func(restv1.Event) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("%v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -21,7 +21,7 @@ func TestEventStreamBeats(t *testing.T) {
 			defer close(done)
 			serveEvents(ctx, w, Follow{Events: events})
 		}()
-		time.Sleep(heartbeat + time.Second)
+		<-time.After(heartbeat + time.Second)
 		synctest.Wait()
 		if n := strings.Count(w.Body.String(), "event: beat\n"); n != 2 { // one at once, one after the interval
 			t.Errorf("%d beats in %q", n, w.Body)

@@ -41,6 +41,7 @@ func statusOf(k fault.Kind) int {
 		return http.StatusServiceUnavailable
 	case fault.Denied:
 		return http.StatusForbidden
+	case fault.Internal:
 	}
 	return http.StatusInternalServerError
 }

@@ -180,7 +180,7 @@ await check("keys", async () => {
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await farm("crowd");
-  await page.getByText("sq03_sh0590_comp").first().waitFor();
+  await page.locator(".job-row", { hasText: "sq0" }).first().waitFor();
   const rows = await page.locator(".job-row").count();
   if (rows > 40) throw new Error(`${rows} rows exist for what fits into half of them`);
   await page.keyboard.press("k");

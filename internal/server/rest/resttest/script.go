@@ -52,7 +52,7 @@ func (f *Farm) Decide(pool string, have, want int, reason, capped string) {
 	f.record(restv1.Event{Kind: "pool", Pool: pool, From: fmt.Sprint(have), To: fmt.Sprint(want), Reason: reason})
 }
 
-// Filers sets what Filers answers.
+// SetFilers sets what Filers answers.
 func (f *Farm) SetFilers(list ...restv1.Filer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
