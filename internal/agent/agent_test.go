@@ -46,6 +46,8 @@ func play(part string, args []string) (played bool, err error) {
 		return true, agent.Supervise(ctx, args[0], log)
 	case "node-helper":
 		return true, agent.Help(ctx, os.Stdin, os.Stdout)
+	case "mount":
+		return true, playMount(ctx, args)
 	case "agent":
 		var c agent.Config
 		if err := json.Unmarshal([]byte(args[0]), &c); err != nil {

@@ -20,7 +20,7 @@
 //	jobs/JOB.json        job specifications that attempts refer to
 //	attempts/ATTEMPT/    order.json, reserve, log, result.json (package supervise), end.json: how it ended, until Forget
 //	sessions/SESSION/    see package supervise
-//	mounts/LOCATION.json what is mounted; LOCATION.sock its control socket; LOCATION.log its messages
+//	mounts/LOCATION.json what is mounted; LOCATION.pid its process, .sock its control socket, .log its messages
 //	mnt/LOCATION         mount points
 //
 // Every process that the agent starts carries SPILLWAY_NODE=NAME and SPILLWAY_NODE_DIR=DIR in its environment, so that

@@ -65,6 +65,7 @@ func (m *mounts) establish(ctx context.Context, p *point) error {
 		Kind: string(m.config.Mount), Control: p.location.FilerControl, NFS: p.location.FilerNfs, Export: p.location.Export,
 		Key: p.path, Epoch: m.home.epoch(), Dir: p.path, Identity: m.home.path("identity"), Command: m.config.Command,
 		Socket: m.socket(p.location.Name), Log: m.home.path("mounts", p.location.Name+".log"),
+		PIDFile: m.pidFile(p),
 	}})
 	if err != nil {
 		return err
@@ -111,16 +112,14 @@ func (m *mounts) detach(ctx context.Context, p *point) error {
 	if p.direct() {
 		return nil
 	}
-	request := &nodehelper.Detach{Dir: p.path}
 	m.mu.Lock()
-	if p.mounted != nil {
-		request.Process = p.mounted.Process
-	}
 	p.mounted = nil
 	m.mu.Unlock()
-	_, err := m.helper.Call(ctx, detachTimeout, nodehelper.Request{Detach: request})
+	_, err := m.helper.Call(ctx, detachTimeout, nodehelper.Request{Detach: &nodehelper.Detach{Dir: p.path, PIDFile: m.pidFile(p)}})
 	return err
 }
+
+func (m *mounts) pidFile(p *point) string { return m.home.path("mounts", p.location.Name+".pid") }
 
 // record writes down what is mounted, for the next agent.
 func (m *mounts) record(p *point) {

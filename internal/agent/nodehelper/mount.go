@@ -2,6 +2,7 @@ package nodehelper
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -111,6 +112,12 @@ func (m *Mount) mountFUSE(ctx context.Context, path string) (process.Ident, erro
 	if err := cmd.Start(); err != nil {
 		return process.Ident{}, fault.Wrap(fault.Internal, err, "start the mount")
 	}
+	// Noted before anything can take long: a helper that is killed must not leave a mount that nobody knows.
+	id := process.Identify(cmd.Process.Pid)
+	if err := writeIdent(m.PIDFile, id); err != nil {
+		_ = cmd.Process.Kill()
+		return process.Ident{}, fault.Wrap(fault.Exhausted, err, "note the mount's process")
+	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	for {
@@ -126,7 +133,7 @@ func (m *Mount) mountFUSE(ctx context.Context, path string) (process.Ident, erro
 		if err != nil || !mounted || !saidReady(m.Log) {
 			continue
 		}
-		return process.Identify(cmd.Process.Pid), nil
+		return id, nil
 	}
 }
 
@@ -159,16 +166,16 @@ func lastLine(path string) string {
 
 // do detaches without asking the file system anything: it may hang.
 func (d *Detach) do() error {
-	if d.Process.Alive() {
-		_ = syscall.Kill(d.Process.PID, syscall.SIGTERM) // it unmounts by itself if it can
+	if mount := readIdent(d.PIDFile); mount.Alive() {
+		_ = syscall.Kill(mount.PID, syscall.SIGTERM) // it unmounts by itself if it can
 		for range 50 {
-			if !d.Process.Alive() {
+			if !mount.Alive() {
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		if d.Process.Alive() {
-			_ = syscall.Kill(d.Process.PID, syscall.SIGKILL)
+		if mount.Alive() {
+			_ = syscall.Kill(mount.PID, syscall.SIGKILL)
 		}
 	}
 	mounted, err := isMounted(d.Dir)
@@ -183,7 +190,25 @@ func (d *Detach) do() error {
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "detach "+filepath.Base(d.Dir))
 	}
+	_ = os.Remove(d.PIDFile)
 	return nil
+}
+
+func writeIdent(path string, id process.Ident) error {
+	data, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}
+
+// readIdent returns the process that a file names; none if there is no such file or it is damaged.
+func readIdent(path string) process.Ident {
+	var id process.Ident
+	if data, err := os.ReadFile(path); err != nil || json.Unmarshal(data, &id) != nil {
+		return process.Ident{}
+	}
+	return id
 }
 
 func unmount(dir string) error {

@@ -27,6 +27,7 @@ type Mount struct {
 	Command  []string `json:"command"`  // this program, for FUSE
 	Socket   string   `json:"socket"`   // control socket of the FUSE mount
 	Log      string   `json:"log"`      // file for the FUSE mount's messages
+	PIDFile  string   `json:"pidFile"`  // where the FUSE mount's process is noted as soon as it runs
 }
 
 // Mounted is a mount.
@@ -38,8 +39,8 @@ type Mounted struct {
 
 // Detach takes a mount away, whatever state it is in.
 type Detach struct {
-	Dir     string        `json:"dir"`
-	Process process.Ident `json:"process"`
+	Dir     string `json:"dir"`
+	PIDFile string `json:"pidFile"` // of Mount
 }
 
 // Probe checks that a mount answers.
