@@ -140,8 +140,9 @@ func (a *MknodArgs) encode(b []byte) []byte {
 		return xdr.AppendUint32(xdr.AppendUint32(b, a.Device.Major), a.Device.Minor)
 	case TypeSocket, TypeFIFO:
 		return appendSetAttr(b, &a.Attr)
+	default: // MKNOD makes no other type: the server answers BADTYPE
+		return b
 	}
-	return b
 }
 
 func (a *MknodArgs) decode(d *xdr.Decoder) {
@@ -153,6 +154,7 @@ func (a *MknodArgs) decode(d *xdr.Decoder) {
 		a.Device = Device{Major: d.Uint32(), Minor: d.Uint32()}
 	case TypeSocket, TypeFIFO:
 		decodeSetAttr(d, &a.Attr)
+	default: // has nothing that follows
 	}
 }
 

@@ -27,13 +27,17 @@ type NewResult struct {
 	DirWcc WccData
 }
 
-// The answers to the procedures that make an object are alike.
-type (
-	CreateResult  = NewResult
-	MkdirResult   = NewResult
-	SymlinkResult = NewResult
-	MknodResult   = NewResult
-)
+// CreateResult is the answer to CREATE.
+type CreateResult = NewResult
+
+// MkdirResult is the answer to MKDIR.
+type MkdirResult = NewResult
+
+// SymlinkResult is the answer to SYMLINK.
+type SymlinkResult = NewResult
+
+// MknodResult is the answer to MKNOD.
+type MknodResult = NewResult
 
 // MkdirArgs creates a directory (RFC 1813 §3.3.9).
 type MkdirArgs struct {

@@ -83,8 +83,9 @@ func (s Status) Mount() Status {
 		return ErrAcces
 	case ErrNXIO, ErrNoDev, ErrRemote, ErrNoSpc, ErrDQuot:
 		return ErrIO
+	default:
+		return ErrServerFault
 	}
-	return ErrServerFault
 }
 
 // StatusOf returns the status in err's chain. It returns OK and false where there is none: err is nil, or the call
@@ -143,8 +144,9 @@ func statusText(s Status) (statusWords, bool) {
 		return statusWords{"NFS3ERR_STALE", "stale file handle"}, true
 	case ErrRemote:
 		return statusWords{"NFS3ERR_REMOTE", "too many levels of remote in path"}, true
+	default:
+		return statusTextV3(s)
 	}
-	return statusTextV3(s)
 }
 
 // statusTextV3 covers the statuses that have no errno of their own.
@@ -166,6 +168,7 @@ func statusTextV3(s Status) (statusWords, bool) {
 		return statusWords{"NFS3ERR_BADTYPE", "file type not supported"}, true
 	case ErrJukebox:
 		return statusWords{"NFS3ERR_JUKEBOX", "not ready yet, try again"}, true
+	default:
+		return statusWords{}, false
 	}
-	return statusWords{}, false
 }

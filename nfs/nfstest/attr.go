@@ -2,6 +2,7 @@ package nfstest
 
 import (
 	"context"
+	"time"
 
 	"github.com/spillway/spillway/nfs"
 )
@@ -17,6 +18,7 @@ func (n *inode) attr() nfs.Attr {
 		a.Size, a.Used = 4096, 4096
 	case nfs.TypeSymlink:
 		a.Size = uint64(len(n.target))
+	default: // as long as its data
 	}
 	return a
 }
@@ -49,17 +51,18 @@ func (fs *FS) apply(n *inode, set *nfs.SetAttr) {
 		}
 		n.mtime = now
 	}
-	switch set.Atime.How {
+	n.atime = setTime(n.atime, set.Atime, now)
+	n.mtime = setTime(n.mtime, set.Mtime, now)
+}
+
+func setTime(old time.Time, set nfs.SetTime, now time.Time) time.Time {
+	switch set.How {
 	case nfs.SetToServerTime:
-		n.atime = now
+		return now
 	case nfs.SetToClientTime:
-		n.atime = set.Atime.Time.Time()
-	}
-	switch set.Mtime.How {
-	case nfs.SetToServerTime:
-		n.mtime = now
-	case nfs.SetToClientTime:
-		n.mtime = set.Mtime.Time.Time()
+		return set.Time.Time()
+	default:
+		return old
 	}
 }
 

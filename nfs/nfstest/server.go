@@ -110,7 +110,7 @@ func Start(tb testing.TB, fs *FS) *Server {
 // Restart serves on the same port again, after a Kill.
 func (s *Server) Restart() {
 	s.tb.Helper()
-	l, err := listen(s.Addr)
+	l, err := listen(s.tb.Context(), s.Addr)
 	if err != nil {
 		s.tb.Fatal(err)
 	}
@@ -122,14 +122,17 @@ func (s *Server) Restart() {
 }
 
 // listen takes a port, for which it waits as another process may hold it for a moment.
-func listen(addr string) (net.Listener, error) {
-	var l net.Listener
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	var cfg net.ListenConfig
 	var err error
 	for range 50 {
-		if l, err = net.Listen("tcp", addr); err == nil {
+		var l net.Listener
+		if l, err = cfg.Listen(ctx, "tcp", addr); err == nil {
 			return l, nil
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-again.C
 	}
 	return nil, err
 }

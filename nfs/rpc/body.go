@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"errors"
 	"io"
 
 	"github.com/spillway/spillway/nfs/xdr"
@@ -32,7 +33,7 @@ func (b *Body) open() error {
 	for len(b.buf) < prefix {
 		n, err := b.record.Read(b.buf[len(b.buf):prefix])
 		b.buf = b.buf[:len(b.buf)+n]
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -63,7 +64,7 @@ func (b *Body) Rest() (xdr.Decoder, error) {
 		}
 		n, err := b.record.Read(b.buf[len(b.buf):cap(b.buf)])
 		b.buf = b.buf[:len(b.buf)+n]
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return xdr.NewDecoder(b.buf[b.taken:]), nil
 		}
 		if err != nil {
@@ -74,7 +75,7 @@ func (b *Body) Rest() (xdr.Decoder, error) {
 
 // note remembers that the connection has failed, which the end of a record is not.
 func (b *Body) note(err error) error {
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		b.failed = err
 	}
 	return err

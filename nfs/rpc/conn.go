@@ -75,7 +75,7 @@ func (c *conn) serve() error {
 	if cause := c.out.failure(); cause != nil {
 		err = cause
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
@@ -224,7 +224,7 @@ func (c *conn) loadFile(call *Call) {
 	f, offset, length, release := call.file, call.offset, call.length, call.release
 	buf := call.Buffer(length)
 	if n, err := f.ReadAt(buf, offset); n < length {
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			err = ErrShortFile
 		}
 		c.abort(err)

@@ -266,7 +266,7 @@ func (l *link) reply(body *Body) error {
 		body.taken = len(body.buf) - d.Len()
 		err = p.msg.Decode(body)
 	}
-	if body.failed != nil && body.failed != ErrRecordSize {
+	if body.failed != nil && !errors.Is(body.failed, ErrRecordSize) {
 		l.unclaim(p)
 		return body.failed
 	}
@@ -276,7 +276,7 @@ func (l *link) reply(body *Body) error {
 
 // refuse ends the call whose reply is over the limit, as it would be every time.
 func (l *link) refuse(r *recordReader, err error) {
-	if err != ErrRecordSize {
+	if !errors.Is(err, ErrRecordSize) {
 		return
 	}
 	if xid, ok := r.peekXID(); ok {

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -139,12 +138,3 @@ func (o *outbox) writeLarge(c *conn, call *Call) error {
 
 // allow gives the peer time to take the bytes of the next write.
 func (c *conn) allow() { _ = c.nc.SetWriteDeadline(time.Now().Add(c.srv.limits.Slow)) }
-
-// copyFile sends a range of a file where there is no sendfile.
-func (c *conn) copyFile(call *Call) error {
-	n, err := io.Copy(c.nc, io.NewSectionReader(call.file, call.offset, int64(call.length)))
-	if err == nil && n < int64(call.length) {
-		err = ErrShortFile
-	}
-	return err
-}

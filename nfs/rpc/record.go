@@ -3,6 +3,7 @@ package rpc
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 )
 
@@ -33,7 +34,7 @@ func (r *recordReader) next() error {
 func (r *recordReader) fragment(atEnd error) error {
 	b, err := r.r.Peek(4)
 	if err != nil {
-		if err == io.EOF && len(b) == 0 {
+		if errors.Is(err, io.EOF) && len(b) == 0 {
 			return atEnd
 		}
 		return unexpected(err)
@@ -117,7 +118,7 @@ func (r *recordReader) record(p *pool) (*buffer, error) {
 		}
 		m, err := r.Read(buf.b[n:])
 		n += m
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			buf.b = buf.b[:n]
 			return buf, nil
 		}
@@ -129,7 +130,7 @@ func (r *recordReader) record(p *pool) (*buffer, error) {
 }
 
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -52,7 +52,7 @@ func TestRecordsOfManyFragments(t *testing.T) {
 		if buf, err := records.record(p); err != nil || len(buf.b) != 0 {
 			t.Fatalf("%s: the empty record: %v", name, err)
 		}
-		if _, err := records.record(p); err != io.EOF {
+		if _, err := records.record(p); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: the end is %v", name, err)
 		}
 	}

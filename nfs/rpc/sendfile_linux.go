@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -53,13 +55,8 @@ func (c *conn) sendRange(file int, offset int64, length int) error {
 
 // blocked says whether a system call must wait for the socket, or has failed for good; after EINTR it is neither.
 func blocked(err error) (wait, fatal bool) {
-	switch err {
-	case nil, unix.EINTR:
-		return false, false
-	case unix.EAGAIN:
-		return true, false
-	}
-	return false, true
+	wait = errors.Is(err, unix.EAGAIN)
+	return wait, err != nil && !wait && !errors.Is(err, unix.EINTR)
 }
 
 func ifFatal(err error, fatal bool) error {

@@ -107,7 +107,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = s.Shutdown(grace)
 	})
 	defer stop()
-	err := s.accept(l)
+	err := s.accept(ctx, l)
 	s.mu.Lock()
 	delete(s.listeners, l)
 	if s.closed {
@@ -118,8 +118,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// accept takes connections until the listener fails for good.
-func (s *Server) accept(l net.Listener) error {
+// accept takes connections until the listener fails for good. When it is out of descriptors, it waits for some to return.
+func (s *Server) accept(ctx context.Context, l net.Listener) error {
 	pause := 5 * time.Millisecond
 	for {
 		nc, err := l.Accept()
@@ -128,8 +128,14 @@ func (s *Server) accept(l net.Listener) error {
 		case err == nil:
 			pause = 5 * time.Millisecond
 			s.start(nc)
-		case errors.As(err, &temporary) && temporary.Temporary(): // out of descriptors: wait for some to return
-			time.Sleep(pause)
+		case errors.As(err, &temporary) && temporary.Temporary():
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return ErrServerClosed
+			}
 			pause = min(2*pause, time.Second)
 		default:
 			return err
