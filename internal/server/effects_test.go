@@ -250,10 +250,12 @@ func TestQueueSpillsOverAndComesHome(t *testing.T) {
 	a.work = succeed
 	w.waitState(job.ID, "succeeded")
 	w.until("idle machines are given back", func() bool { return len(machines.gone()) >= len(machines.agents) }, func() any { return machines.gone() })
+	var nodes []restv1.Node
 	w.until("their records end", func() bool {
-		nodes, err := w.Nodes(context.Background(), false)
+		var err error
+		nodes, err = w.Nodes(context.Background(), false)
 		return err == nil && len(nodes) == 1
-	}, nothing)
+	}, func() any { return nodes })
 }
 
 func TestLostBurstNodeIsFencedAndDeleted(t *testing.T) {

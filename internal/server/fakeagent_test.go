@@ -241,11 +241,12 @@ func (a *fakeAgent) hush() {
 // leave breaks the stream, as a dead process does.
 func (a *fakeAgent) leave() {
 	a.mu.Lock()
-	cancel := a.cancel
+	cancel, stream := a.cancel, a.stream
 	a.cancel = nil
 	a.mu.Unlock()
 	if cancel != nil {
 		cancel()
+		_ = stream.CloseRequest() // a blocked read of the request's body does not see the context
 		a.done.Wait()
 	}
 	if a.transport != nil {
