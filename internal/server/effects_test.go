@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/api/restv1"
+	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/internal/provider"
 	"github.com/spillway/spillway/internal/server"

@@ -16,6 +16,7 @@ import (
 	"github.com/spillway/spillway/internal/identity"
 	"github.com/spillway/spillway/internal/server"
 	"github.com/spillway/spillway/internal/server/join"
+	"github.com/spillway/spillway/internal/server/rest"
 	"github.com/spillway/spillway/internal/store"
 	"github.com/spillway/spillway/internal/store/sqlite"
 )
@@ -158,6 +159,9 @@ func (w *world) until(what string, ok func() bool, seen func() any) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// allJobs asks for every job.
+var allJobs = rest.JobFilter{Limit: 1000}
 
 func nothing() any { return nil }
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/api/restv1"
+	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/server/rest"
 )
