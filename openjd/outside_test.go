@@ -15,7 +15,7 @@ import (
 func TestOutsideCases(t *testing.T) {
 	root := os.Getenv("OPENJD_CASES")
 	if root == "" {
-		t.Skip("needs OPENJD_CASES: a folder with job_templates and env_templates")
+		t.Skip("set OPENJD_CASES to a folder with job_templates and env_templates")
 	}
 	parse := map[string]func([]byte, string) error{
 		"job_templates": func(src []byte, name string) error {
