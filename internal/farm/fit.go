@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spillway/spillway/internal/fault"
 )
@@ -70,7 +71,7 @@ func (n *node) room(r *Requirements) bool {
 // shortage is one thing that a node, even an idle one, lacks for a task.
 type shortage struct {
 	reason string // as counted: "too little memory"
-	need   string // "524288 MiB memory"
+	need   string // "512 GiB memory"
 	have   float64
 	unit   string // "MiB memory"; empty: cannot be compared
 }
@@ -109,7 +110,7 @@ func (r *Requirements) shortages(c *Capacity) []shortage {
 	var out []shortage
 	amount := func(need, have float64, reason, unit string) {
 		if !(have >= need) {
-			out = append(out, shortage{reason, number(need) + " " + unit, have, unit})
+			out = append(out, shortage{reason, amountOf(need, unit), have, unit})
 		}
 	}
 	amount(r.VCPUs, c.VCPUs, "too few vcpus", "vcpus")
@@ -140,6 +141,14 @@ func (r *Requirements) shortages(c *Capacity) []shortage {
 
 // number writes a figure without needless digits.
 func number(x float64) string { return fmt.Sprintf("%.10g", x) }
+
+// amountOf writes an amount for people: large memory in GiB.
+func amountOf(x float64, unit string) string {
+	if rest, ok := strings.CutPrefix(unit, "MiB "); ok && x >= 4096 {
+		return fmt.Sprintf("%.4g GiB %s", x/1024, rest)
+	}
+	return number(x) + " " + unit
+}
 
 // feasible refuses a step that no node that is known, and none a pool could bring, can ever run.
 func (f *Farm) feasible(s *NewStep) error {
@@ -182,7 +191,7 @@ func (f *Farm) feasible(s *NewStep) error {
 		if l.unit == "" {
 			return fault.WithHint(fault.New(fault.Invalid, "step %s needs %s; no node has that", s.Name, l.need), "%s", hint)
 		}
-		return fault.WithHint(fault.New(fault.Invalid, "step %s needs %s; the largest node has %s", s.Name, l.need, number(largest[l.need])+" "+l.unit), "%s", hint)
+		return fault.WithHint(fault.New(fault.Invalid, "step %s needs %s; the largest node has %s", s.Name, l.need, amountOf(largest[l.need], l.unit)), "%s", hint)
 	}
 	return fault.WithHint(fault.New(fault.Invalid, "step %s needs %s; no node has all of what it needs", s.Name, order[0].need), "%s", hint)
 }

@@ -71,7 +71,7 @@ func TestSubmitRefusesWhatNoNodeCanRun(t *testing.T) {
 		needs farm.Requirements
 		says  string
 	}{
-		{farm.Requirements{MemoryMiB: 524288}, "step Render needs 524288 MiB memory; the largest node has 65536 MiB memory"},
+		{farm.Requirements{MemoryMiB: 524288}, "step Render needs 512 GiB memory; the largest node has 64 GiB memory"},
 		{farm.Requirements{VCPUs: 9}, "needs 9 vcpus; the largest node has 8 vcpus"},
 		{farm.Requirements{VCPUs: 4, GPUs: 1}, "no node has all of what it needs"},
 		{farm.Requirements{Amounts: map[string]farm.Range{"amount.houdini": {Min: 1}}}, "needs 1 amount.houdini; the largest node has 0"},
