@@ -247,7 +247,7 @@ func TestQueueSpillsOverAndComesHome(t *testing.T) {
 	}
 	cloud.mu.Unlock()
 	a.end(a.tasks()[0].GetAttempt(), succeed(a.tasks()[0]))
-	a.work = succeed
+	a.become(succeed)
 	w.waitState(job.ID, "succeeded")
 	w.until("idle machines are given back", func() bool { return len(machines.gone()) >= len(machines.agents) }, func() any { return machines.gone() })
 	var nodes []restv1.Node

@@ -95,7 +95,7 @@ func TestFailedCommitPromisesNothing(t *testing.T) {
 	task := a.tasks()[0]
 	a.end(task.GetAttempt(), succeed(task))
 	w.until("the farm is loaded anew", func() bool { st.mu.Lock(); defer st.mu.Unlock(); return st.loads == 4 }, nothing)
-	a.work = succeed
+	a.become(succeed)
 	a.connect()
 	w.waitState(job.ID, "succeeded")
 }

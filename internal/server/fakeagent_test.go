@@ -31,10 +31,9 @@ type fakeAgent struct {
 	client    agentv1connect.AgentServiceClient
 	transport *http.Transport
 
+	mu sync.Mutex // guards what follows
 	// work decides how an ordered task goes; nil: the agent says that it runs, and then nothing.
-	work func(*agentv1.RunTask) *agentv1.AttemptEnd
-
-	mu       sync.Mutex
+	work     func(*agentv1.RunTask) *agentv1.AttemptEnd
 	stream   *connect.BidiStreamForClient[agentv1.Report, agentv1.Order]
 	seq      uint64
 	acked    uint64
@@ -176,15 +175,16 @@ func (a *fakeAgent) note(o *agentv1.Order) {
 func (a *fakeAgent) run(task *agentv1.RunTask) {
 	a.mu.Lock()
 	_, known := a.attempts[task.GetAttempt()]
+	work := a.work
 	a.mu.Unlock()
 	if known {
 		return // an order is idempotent by its id
 	}
 	a.update(&agentv1.AttemptUpdate{Attempt: task.GetAttempt(), Session: task.GetSession(), Phase: agentv1.AttemptPhase_ATTEMPT_PHASE_RUNNING, Progress: 50})
-	if a.work == nil {
+	if work == nil {
 		return
 	}
-	if end := a.work(task); end != nil {
+	if end := work(task); end != nil {
 		a.end(task.GetAttempt(), end)
 	}
 }
@@ -229,6 +229,13 @@ func (a *fakeAgent) beat(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// become changes how tasks go from now on.
+func (a *fakeAgent) become(work func(*agentv1.RunTask) *agentv1.AttemptEnd) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.work = work
 }
 
 // hush stops the heartbeats, as a frozen machine does.

@@ -119,7 +119,7 @@ func TestServerRestartsInTheMiddleOfAJob(t *testing.T) {
 	w.close()
 	w.start()
 	a.connect() // with the running attempt in its hello
-	a.work = succeed
+	a.become(succeed)
 	a.end(running, succeed(a.tasks()[0]))
 	w.waitState(job.ID, "succeeded")
 	if attempts, err := w.Attempts(context.Background(), job.ID, rest.AttemptFilter{Limit: 100}); err != nil || len(attempts) != 4 {
@@ -198,7 +198,7 @@ func TestImpossibleRequirementsAreSaidAtSubmit(t *testing.T) {
 	w.newAgent("ws-01", "plain", "").connect()
 	template := strings.Replace(shot(1), "    parameterSpace:", "    hostRequirements: {amounts: [{name: amount.worker.memory, min: 524288}]}\n    parameterSpace:", 1)
 	_, _, err := w.Submit(context.Background(), restv1.Submission{Template: template}, "")
-	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "524288 MiB") || !strings.Contains(err.Error(), "4096 MiB") {
+	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "512 GiB") || !strings.Contains(err.Error(), "4 GiB") {
 		t.Errorf("got %v", err)
 	}
 }
