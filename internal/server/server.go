@@ -158,9 +158,13 @@ func (s *Server) openHandler() error {
 	return nil
 }
 
-// Dir returns where the server keeps its state; CAFile and TokenFile what clients need of it.
-func (s *Server) Dir() string       { return s.config.Dir }
-func (s *Server) CAFile() string    { return filepath.Join(s.config.Dir, "ca.pem") }
+// Dir returns where the server keeps its state.
+func (s *Server) Dir() string { return s.config.Dir }
+
+// CAFile returns the file of the CA's certificate, which clients trust.
+func (s *Server) CAFile() string { return filepath.Join(s.config.Dir, "ca.pem") }
+
+// TokenFile returns the file of the API's token.
 func (s *Server) TokenFile() string { return filepath.Join(s.config.Dir, "admin.token") }
 
 // CA returns the farm's authority.

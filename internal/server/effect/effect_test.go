@@ -48,13 +48,13 @@ func TestEffectIsTriedUntilItIsOwedNoMore(t *testing.T) {
 		if tries.Load() != 1 {
 			t.Errorf("%d tries at once", tries.Load())
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if n := tries.Load(); n < 5 || told.Load() != 3 {
 			t.Errorf("%d tries, %d failures told: it is owed still", n, told.Load())
 		}
 		before := tries.Load()
 		r.Owe(nil)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if tries.Load() != before {
 			t.Error("tried although it is owed no more")
 		}
@@ -80,13 +80,13 @@ func TestLaneBoundsWhatRunsAtOnce(t *testing.T) {
 		for _, key := range []string{"a", "b", "c", "d", "e"} {
 			owed = append(owed, effect.Effect{Key: key, Lane: "land", Do: func(context.Context) error {
 				most.Store(max(most.Load(), now.Add(1)))
-				time.Sleep(100 * time.Millisecond)
+				<-time.After(100 * time.Millisecond)
 				now.Add(-1)
 				return nil
 			}})
 		}
 		r.Owe(owed)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if most.Load() != 2 {
 			t.Errorf("%d ran at once", most.Load())
 		}

@@ -89,13 +89,13 @@ func (c *conn) say(o *agentv1.Order) {
 // news keeps an attempt's progress and reports whether the farm must hear of the update.
 func (c *conn) news(a *agentv1.AttemptUpdate) bool {
 	id := a.GetAttempt()
-	switch a.GetPhase() {
-	case agentv1.AttemptPhase_ATTEMPT_PHASE_RUNNING:
+	if a.GetPhase() == agentv1.AttemptPhase_ATTEMPT_PHASE_RUNNING {
 		c.hub.setProgress(farm.AttemptID(id), Progress{Percent: a.GetProgress(), Status: clip(a.GetStatus())})
 		known := c.running[id]
 		c.running[id] = true
 		return !known
-	case agentv1.AttemptPhase_ATTEMPT_PHASE_ENDED:
+	}
+	if a.GetPhase() == agentv1.AttemptPhase_ATTEMPT_PHASE_ENDED {
 		delete(c.running, id)
 	}
 	return true
