@@ -156,7 +156,7 @@ func (w *world) until(what string, ok func() bool, seen func() any) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("never: %s; last seen: %+v", what, seen())
 		}
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 	}
 }
 
