@@ -134,11 +134,11 @@ func (c cursor) str() (string, bool) {
 	return c.n.text, true
 }
 
-// text reads a string of least to most characters (most 0: no bound) without control characters.
-func (c cursor) text(least, most int) string {
+// text reads a string of 1 to most characters (most 0: no bound) without control characters.
+func (c cursor) text(most int) string {
 	s, ok := c.str()
 	if ok {
-		c.length(s, least, most)
+		c.length(s, 1, most)
 		c.noControl(s, "")
 	}
 	return s

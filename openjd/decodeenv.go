@@ -34,7 +34,7 @@ func (d *decoder) environment(c cursor, host scope) Environment {
 		return e
 	}
 	if c, ok := o.require("name"); ok {
-		e.Name = c.text(1, d.profile.environmentName)
+		e.Name = c.text(d.profile.environmentName)
 	}
 	if c, ok := o.get("description"); ok {
 		e.Description = c.description()
@@ -210,7 +210,7 @@ func (d *decoder) file(c cursor, s scope) EmbeddedFile {
 		f.Type = choice(c, "TEXT")
 	}
 	if c, ok := o.get("filename"); ok {
-		f.Filename = c.text(1, d.profile.filename)
+		f.Filename = c.text(d.profile.filename)
 		if !isBaseName(f.Filename) {
 			c.fail("%q is not a plain file name without directories", clip(f.Filename))
 		}

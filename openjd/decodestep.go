@@ -30,7 +30,7 @@ func (d *decoder) step(c cursor, creation scope, jobEnvironments map[string]bool
 		return s
 	}
 	if c, ok := o.require("name"); ok {
-		s.Name = c.text(1, d.profile.stepName)
+		s.Name = c.text(d.profile.stepName)
 	}
 	if c, ok := o.get("description"); ok {
 		s.Description = c.description()
@@ -59,7 +59,7 @@ func (d *decoder) dependency(c cursor) StepDependency {
 	var dep StepDependency
 	if o, ok := c.object("dependsOn"); ok {
 		if c, ok := o.require("dependsOn"); ok {
-			dep.DependsOn = c.text(1, d.profile.stepName)
+			dep.DependsOn = c.text(d.profile.stepName)
 		}
 	}
 	return dep

@@ -82,10 +82,10 @@ func (d *decoder) userInterface(c cursor, p *JobParameter) *UserInterface {
 		d.checkControl(c, name, all[name].allowed, p)
 	}
 	if c, ok := o.get("label"); ok {
-		ui.Label = c.text(1, d.profile.label)
+		ui.Label = c.text(d.profile.label)
 	}
 	if c, ok := o.get("groupLabel"); ok {
-		ui.GroupLabel = c.text(1, d.profile.label)
+		ui.GroupLabel = c.text(d.profile.label)
 	}
 	if used, ok := all[name]; ok {
 		for key, c := range o.fields {
@@ -139,7 +139,8 @@ func (d *decoder) controlFields(o object, p *JobParameter, ui *UserInterface) {
 		ui.Decimals = &n
 	}
 	if c, ok := o.get("singleStepDelta"); ok {
-		delta, ok := 0.0, true
+		var delta float64
+		var ok bool
 		if p.Type == Int {
 			var n int64
 			n, ok = c.integer()
@@ -164,11 +165,11 @@ func (d *decoder) fileFilter(c cursor) FileFilter {
 		return f
 	}
 	if c, ok := o.require("label"); ok {
-		f.Label = c.text(1, d.profile.label)
+		f.Label = c.text(d.profile.label)
 	}
 	if c, ok := o.require("patterns"); ok {
 		for _, item := range c.itemsWithin(1, 0) {
-			s := item.text(1, d.profile.filterPattern)
+			s := item.text(d.profile.filterPattern)
 			if item.n.kind == stringNode && !isFilterPattern(s) {
 				item.fail(`%q is not "*", "*.*" or "*." and a file extension`, clip(s))
 			}

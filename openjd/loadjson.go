@@ -25,7 +25,7 @@ func (s *source) loadJSON() *node {
 	l.d.UseNumber()
 	n, err := l.value(0)
 	if err == nil {
-		if _, err = l.token(); err == io.EOF {
+		if _, err = l.token(); errors.Is(err, io.EOF) {
 			return n
 		}
 		err = errors.New("there is more after the end of the document")
@@ -38,7 +38,7 @@ func (s *source) loadJSON() *node {
 			at--
 		}
 		line, column = s.position(int(at))
-	} else if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		line, column = s.position(len(s.text))
 		err = errors.New("the document ends too early")
 	}

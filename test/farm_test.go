@@ -219,21 +219,6 @@ type unwatched struct{}
 func (unwatched) Event(restv1.Event, restv1.Job) error { return nil }
 func (unwatched) Job(restv1.Job) error                 { return nil }
 
-// nodeState returns a node's state.
-func (f *testFarm) nodeState(name string) string {
-	f.t.Helper()
-	nodes, err := f.api.Nodes(f.t.Context(), true)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	for _, n := range nodes {
-		if n.ID == name {
-			return n.State
-		}
-	}
-	return ""
-}
-
 // freeAddress returns an address of this machine that nobody listens on. Its port is not one that the kernel gives to
 // outgoing connections (from 32768 on), so that it stays free while what listens there is restarted.
 func freeAddress(t *testing.T) string {

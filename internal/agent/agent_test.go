@@ -63,7 +63,6 @@ type farm struct {
 	*fakeServer
 	config agent.Config
 	nas    string
-	steps  int
 }
 
 func newFarm(t *testing.T) *farm {
@@ -83,7 +82,7 @@ func newFarm(t *testing.T) *farm {
 // assertNothingLeft fails the test if a process of the node is still there, and kills it.
 func (f *farm) assertNothingLeft() {
 	mark := "SPILLWAY_NODE_DIR=" + f.config.Dir
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); ; <-time.After(20 * time.Millisecond) {
 		left := process.Marked(mark)
 		if len(left) == 0 {
 			return
@@ -257,7 +256,7 @@ func TestCancelKillsAGrandchild(t *testing.T) {
 // awaitFile waits for a file on the storage to have content: an outside process writes it.
 func (f *farm) awaitFile(name string) string {
 	f.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if data, err := os.ReadFile(filepath.Join(f.nas, name)); err == nil && len(data) > 0 {
 			return string(data)
 		}

@@ -103,7 +103,7 @@ func (n *node) carry(ctx context.Context, a *attempt) {
 // execute returns how the attempt ended, or nil if the agent ends before that.
 func (n *node) execute(ctx context.Context, a *attempt) *agentv1.AttemptEnd {
 	if r, ok := readResult(a.dir); ok { // it ended while no agent was there
-		return n.conclude(ctx, a, r)
+		return n.conclude(a, r)
 	}
 	if !n.handedOver(a) {
 		if err := n.prepare(ctx, a); err != nil {
@@ -118,7 +118,7 @@ func (n *node) execute(ctx context.Context, a *attempt) *agentv1.AttemptEnd {
 	handle.run(a)
 	select {
 	case r := <-a.result:
-		return n.conclude(ctx, a, r)
+		return n.conclude(a, r)
 	case <-ctx.Done():
 	}
 	if n.ctx.Err() != nil {
@@ -128,7 +128,7 @@ func (n *node) execute(ctx context.Context, a *attempt) *agentv1.AttemptEnd {
 	handle.send(supervise.Command{Verb: supervise.Cancel, Attempt: a.order.Attempt, Cause: c.Cause, Reason: c.Reason, Grace: c.Grace})
 	select {
 	case r := <-a.result:
-		return n.conclude(ctx, a, r)
+		return n.conclude(a, r)
 	case <-n.ctx.Done():
 		return nil
 	}
@@ -173,7 +173,7 @@ func cancelOf(cause error) *session.Cancel {
 }
 
 // conclude checks what a task has left, if its action ended well, and says how the attempt ended.
-func (n *node) conclude(ctx context.Context, a *attempt, r session.Result) *agentv1.AttemptEnd {
+func (n *node) conclude(a *attempt, r session.Result) *agentv1.AttemptEnd {
 	end := &agentv1.AttemptEnd{
 		Cause: endCauses[r.Cause], ExitCode: int32(r.ExitCode), Message: r.Message,
 		RunTime: durationpb.New(r.RunTime), CpuSeconds: r.CPU, MaxRssMib: r.MaxRSS,

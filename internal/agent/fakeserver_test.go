@@ -165,7 +165,7 @@ func (s *fakeServer) UploadLog(_ context.Context, stream *connect.BidiStream[age
 	for {
 		c, err := stream.Receive()
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // the agent has hung up
 		}
 		s.mu.Lock()
 		have := s.logs[c.Attempt]

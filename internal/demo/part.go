@@ -119,16 +119,6 @@ func (p *part) kill() {
 	<-p.done
 }
 
-// alive reports whether the process still runs.
-func (p *part) alive() bool {
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
-}
-
 // lastLog returns the last line of the part's log.
 func (p *part) lastLog() string {
 	data, err := os.ReadFile(p.log)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -74,7 +75,7 @@ func (f *farm) render(ctx context.Context, estimate, deadline time.Duration) (*r
 const patience = 20 * time.Minute
 
 // errDone ends the event stream when all has been seen.
-var errDone = fmt.Errorf("done")
+var errDone = errors.New("done")
 
 // follow prints the farm's history until the job is over and every burst node has been deleted.
 func (f *farm) follow(ctx context.Context, job string, r *run) error {
@@ -99,7 +100,7 @@ func (f *farm) follow(ctx context.Context, job string, r *run) error {
 		return nil
 	})
 	switch {
-	case err == errDone:
+	case errors.Is(err, errDone):
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

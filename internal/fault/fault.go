@@ -13,6 +13,7 @@ import (
 // Kind says what sort of failure an error is, and so who can do something about it.
 type Kind uint8
 
+// The kinds. Their names go over the wire.
 const (
 	Internal    Kind = iota // a defect, or a failure nobody foresaw
 	Invalid                 // the request is wrong; repeating it will not help

@@ -59,7 +59,7 @@ func demand(ctx context.Context, roles ...identity.Role) (identity.Subject, erro
 			return c.Subject, nil
 		}
 	}
-	return c.Subject, connect.NewError(connect.CodePermissionDenied, errors.New(c.Subject.String()+" may not call this"))
+	return c.Subject, connect.NewError(connect.CodePermissionDenied, errors.New(c.String()+" may not call this"))
 }
 
 // acceptEpoch refuses a caller that acts for an earlier leader than one seen before. The highest epoch is durable.

@@ -56,7 +56,7 @@ func (t *traffic) load(kv KV, target uint32) error {
 	}
 	var r trafficRecord
 	if json.Unmarshal(v, &r) != nil {
-		return nil // counters of a damaged record start again
+		return nil //nolint:nilerr // counters of a damaged record start again
 	}
 	t.demand.Store(r.Demand)
 	t.ahead.Store(r.Ahead)

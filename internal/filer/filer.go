@@ -244,7 +244,9 @@ func (f *Filer) Close() error {
 	}
 	f.cancel(errClosing)
 	f.work.Wait()
-	return errors.Join(err, f.persist(), f.closeFiles(), f.closeOrigins(), f.kv.Close())
+	err = errors.Join(err, f.persist())
+	f.closeFiles()
+	return errors.Join(err, f.closeOrigins(), f.kv.Close())
 }
 
 // kill stops the filer the way kill -9 would, as far as a process can do that to itself: nothing more is written.
@@ -256,7 +258,7 @@ func (f *Filer) kill() {
 	f.cancel(errClosing)
 	f.work.Wait()
 	f.closeFiles()
-	f.closeOrigins()
+	_ = f.closeOrigins() // nobody is told: this is a crash
 	f.kv.Close()
 }
 
@@ -267,7 +269,7 @@ func (f *Filer) closeOrigins() (err error) {
 	return err
 }
 
-func (f *Filer) closeFiles() error {
+func (f *Filer) closeFiles() {
 	for _, ino := range f.table.snapshot(func(*inode) bool { return true }) {
 		ino.mu.Lock()
 		if c := ino.content; c != nil && c.file != nil {
@@ -276,7 +278,6 @@ func (f *Filer) closeFiles() error {
 		}
 		ino.mu.Unlock()
 	}
-	return nil
 }
 
 // inode returns the inode with the id, to be put back; ErrStale when its file is gone or its export is.

@@ -3,7 +3,6 @@ package filer
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"path"
 	"sync"
 	"time"
@@ -46,7 +45,7 @@ func (f *Filer) Flush(ctx context.Context, paths []string) ([]Receipt, []PathErr
 			return nil
 		})
 	}
-	g.Wait() // its functions return nothing: errors are by path
+	_ = g.Wait() // its functions return nothing: errors are by path
 	for parent, files := range up {
 		f.flushUp(ctx, parent, files, done, failed)
 	}
@@ -252,13 +251,4 @@ func (f *Filer) keepReceipt(ctx context.Context, inode uint64, r *Receipt) error
 		return fault.New(fault.Conflict, "the file was written again while it was flushed")
 	}
 	return f.receipts.issue(inode, &a, r, false)
-}
-
-// pathErr gives an error a user can read, whatever it came from.
-func pathErr(err error) error {
-	var s nfs.Status
-	if errors.As(err, &s) {
-		return fault.Wrap(origin.KindOf(err), s, "storage")
-	}
-	return err
 }

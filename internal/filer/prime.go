@@ -54,7 +54,7 @@ func (f *Filer) Prime(ctx context.Context, paths []string, metadataOnly bool, re
 		case <-tick.C:
 			if err := report(p.progress(false)); err != nil {
 				cancel()
-				<-work
+				<-work //nolint:errcheck // the caller has gone
 				return err
 			}
 		case err := <-work:
@@ -145,7 +145,7 @@ func (p *priming) run(ctx context.Context, paths []string) error {
 		}
 		p.f.table.put(ino)
 	}
-	files.Wait() // workers return nothing: errors are by path
+	_ = files.Wait() // workers return nothing: errors are by path
 	return ctx.Err()
 }
 

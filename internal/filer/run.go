@@ -133,7 +133,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	if s.Shutdown(grace) != nil {
 		s.Close()
 	}
-	<-served
+	<-served //nolint:errcheck // it was told to end
 	return nil
 }
 

@@ -34,7 +34,6 @@ type store struct {
 	entries map[uint64]*entry   // by inode id: what takes space
 	dirty   map[uint64]struct{} // inodes whose record is behind
 	doomed  []uint64            // generations to delete
-	open    int
 }
 
 // entry is the space of one file.

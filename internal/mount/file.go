@@ -52,7 +52,7 @@ func (n *node) Open(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, s
 	n.opens++
 	n.mu.Unlock()
 	if stale {
-		n.NotifyContent(-1, 0) // the kernel's idea of the size is old; a read past it would end early
+		_ = n.NotifyContent(-1, 0) // the kernel's idea of the size is old; a read past it would end early
 	}
 	flags := uint32(0)
 	if keep {

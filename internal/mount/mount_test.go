@@ -196,7 +196,7 @@ func TestRemovedWhileOpen(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("left behind: %v", entries)
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 }
 
@@ -305,7 +305,7 @@ func TestUnmountWhileInUse(t *testing.T) {
 		if _, err := os.Stat(f.Name()); errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	_, err = f.WriteString("the last words")
 	must(t, errors.Join(err, f.Close()))

@@ -196,8 +196,8 @@ func (f *fileSystem) refresh() {
 	for _, n := range nodes {
 		n.dropListing()
 		for name := range n.Children() {
-			n.NotifyEntry(name)
+			_ = n.NotifyEntry(name) // forgotten meanwhile: good
 		}
-		n.NotifyContent(-1, 0) // attributes only: pages are judged at open
+		_ = n.NotifyContent(-1, 0) // attributes only: pages are judged at open
 	}
 }

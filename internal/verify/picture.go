@@ -41,7 +41,7 @@ func others() map[string]string {
 func picture(r io.Reader, head io.ReaderAt, rule Rule) (Result, error) {
 	start := make([]byte, 16)
 	n, err := head.ReadAt(start, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return Result{}, fmt.Errorf("cannot be read: %w", err)
 	}
 	f, err := sniff(start[:n])

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -115,15 +116,9 @@ func open(path string) (*os.File, fs.FileInfo, error) {
 type reader struct {
 	ctx   context.Context
 	from  io.Reader
-	hash  hashWriter
+	hash  hash.Hash
 	count int64
 	err   error // the first error of the file itself
-}
-
-// hashWriter is the part of hash.Hash that is used.
-type hashWriter interface {
-	io.Writer
-	Sum([]byte) []byte
 }
 
 func newReader(ctx context.Context, from io.Reader) *reader {
@@ -138,7 +133,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	n, err := r.from.Read(p)
 	r.hash.Write(p[:n])
 	r.count += int64(n)
-	if err != nil && err != io.EOF && r.err == nil {
+	if err != nil && !errors.Is(err, io.EOF) && r.err == nil {
 		r.err = err
 	}
 	return n, err

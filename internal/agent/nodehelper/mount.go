@@ -168,11 +168,13 @@ func lastLine(path string) string {
 func (d *Detach) do() error {
 	if mount := readIdent(d.PIDFile); mount.Alive() {
 		_ = syscall.Kill(mount.PID, syscall.SIGTERM) // it unmounts by itself if it can
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
 		for range 50 {
 			if !mount.Alive() {
 				break
 			}
-			time.Sleep(20 * time.Millisecond)
+			<-tick.C
 		}
 		if mount.Alive() {
 			_ = syscall.Kill(mount.PID, syscall.SIGKILL)

@@ -176,13 +176,13 @@ func (s *Session) end(a action, tree *process.Tree, exited <-chan error, grace t
 		t := time.NewTimer(grace)
 		defer t.Stop()
 		select {
-		case <-exited:
+		case <-exited: //nolint:errcheck // the caller has the exit status
 			return
 		case <-t.C:
 		}
 	}
 	s.kill(a, tree)
-	<-exited
+	<-exited //nolint:errcheck // the caller has the exit status
 }
 
 // settle ends what the command has left running, except that of onEnter, and takes the rest of the output.
@@ -212,11 +212,13 @@ func (s *Session) endLeft(a action, tree *process.Tree) {
 	for _, p := range left {
 		_ = syscall.Kill(p.PID, syscall.SIGTERM)
 	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for deadline := time.Now().Add(leftoverGrace); time.Now().Before(deadline); {
 		if left, err := tree.Left(); err != nil || len(left) == 0 {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-tick.C
 	}
 	s.kill(a, tree)
 }

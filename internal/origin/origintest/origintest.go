@@ -65,11 +65,11 @@ func (s suite) create(dir origin.ID, name string) origin.ID {
 	return made.Node.ID
 }
 
-func (s suite) mkdir(dir origin.ID, name string) origin.ID {
+func (s suite) mkdir(dir origin.ID) origin.ID {
 	s.t.Helper()
-	made, err := s.o.MkDir(s.ctx(), s.as, dir, name, nfs.SetAttr{Mode: nfs.Set32(0o755)})
+	made, err := s.o.MkDir(s.ctx(), s.as, dir, "d", nfs.SetAttr{Mode: nfs.Set32(0o755)})
 	if err != nil {
-		s.t.Fatalf("mkdir %s: %v", name, err)
+		s.t.Fatalf("mkdir: %v", err)
 	}
 	return made.Node.ID
 }
@@ -172,7 +172,7 @@ func testCreateModes(t *testing.T, s suite) {
 	if err != nil || made.Node.ID != id || made.Node.Attr.Size != 0 {
 		t.Errorf("unchecked create that truncates: %+v, %v", made, err)
 	}
-	s.mkdir(s.root, "d")
+	s.mkdir(s.root)
 	_, err = s.o.Create(s.ctx(), s.as, s.root, "d", origin.CreateHow{Mode: nfs.Unchecked})
 	s.want(err, nfs.ErrExist)
 
@@ -232,7 +232,7 @@ func testGuard(t *testing.T, s suite) {
 }
 
 func testDirectories(t *testing.T, s suite) {
-	d := s.mkdir(s.root, "d")
+	d := s.mkdir(s.root)
 	_, err := s.o.MkDir(s.ctx(), s.as, s.root, "d", nfs.SetAttr{})
 	s.want(err, nfs.ErrExist)
 	f := s.create(d, "f")
@@ -305,7 +305,7 @@ func testListing(t *testing.T, s suite) {
 }
 
 func testRename(t *testing.T, s suite) {
-	a, d := s.create(s.root, "a"), s.mkdir(s.root, "d")
+	a, d := s.create(s.root, "a"), s.mkdir(s.root)
 	old := s.create(d, "b")
 	s.write(a, 0, []byte("new"), nfs.FileSync)
 	if _, err := s.o.Rename(s.ctx(), s.as, s.root, "a", d, "b"); err != nil {
@@ -369,7 +369,7 @@ func testSpecial(t *testing.T, s suite) {
 
 func testRemove(t *testing.T, s suite) {
 	a := s.create(s.root, "a")
-	s.mkdir(s.root, "d")
+	s.mkdir(s.root)
 	if _, err := s.o.Remove(s.ctx(), s.as, s.root, "a"); err != nil {
 		t.Fatal(err)
 	}

@@ -57,15 +57,18 @@ func (c callers) run(as origin.Cred, fn func() error) error {
 			return err
 		}
 	}
-	unix.RawSyscall(unix.SYS_SETFSGID, uintptr(as.GID), 0, 0)
-	unix.RawSyscall(unix.SYS_SETFSUID, uintptr(as.UID), 0, 0)
+	setThreadID(unix.SYS_SETFSGID, as.GID)
+	setThreadID(unix.SYS_SETFSUID, as.UID)
 	err := fn()
-	unix.RawSyscall(unix.SYS_SETFSUID, uintptr(c.uid), 0, 0)
-	unix.RawSyscall(unix.SYS_SETFSGID, uintptr(c.gid), 0, 0)
+	setThreadID(unix.SYS_SETFSUID, c.uid)
+	setThreadID(unix.SYS_SETFSGID, c.gid)
 	now, _, _ := unix.RawSyscall(unix.SYS_SETFSUID, ^uintptr(0), 0, 0) // an invalid id only asks
 	restored = uint32(now) == c.uid && setThreadGroups(c.groups) == nil
 	return err
 }
+
+// setThreadID calls setfsuid(2) or setfsgid(2) on this thread. They return the id before and report no failure.
+func setThreadID(call uintptr, id uint32) { _, _, _ = unix.RawSyscall(call, uintptr(id), 0, 0) }
 
 func setThreadGroups(groups []uint32) error {
 	var first unsafe.Pointer
