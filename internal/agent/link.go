@@ -71,7 +71,11 @@ func (n *node) converse(ctx context.Context, client agentv1connect.AgentServiceC
 	}
 	n.welcome(welcome)
 	sent := make(chan error, 1)
-	go func() { sent <- n.send(ctx, s, welcome.Heartbeat.AsDuration()) }()
+	go func() {
+		err := n.send(ctx, s, welcome.Heartbeat.AsDuration())
+		_ = s.CloseRequest() // else the transport waits for more to send, and Receive with it, though ctx has ended
+		sent <- err
+	}()
 	err = n.receive(s)
 	cancel(err)
 	return true, errors.Join(err, <-sent)
@@ -105,7 +109,7 @@ func (n *node) send(ctx context.Context, s *stream, every time.Duration) error {
 		}
 		select {
 		case <-ctx.Done():
-			return s.CloseRequest()
+			return nil
 		case <-n.out.wake:
 		case <-tick.C:
 			if err := s.Send(&agentv1.Report{Report: &agentv1.Report_Heartbeat{Heartbeat: g.heartbeat()}}); err != nil {
