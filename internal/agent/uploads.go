@@ -113,6 +113,8 @@ func (u *uploads) stream(ctx context.Context, client agentv1connect.AgentService
 	defer cancel()
 	stream := client.UploadLog(ctx)
 	defer func() { _ = stream.CloseResponse() }()
+	// While the request side is open the transport waits for more to send, and Receive with it, though ctx has ended.
+	defer context.AfterFunc(ctx, func() { _ = stream.CloseRequest() })()
 	u.doubt()
 	for {
 		chunk := u.next()
