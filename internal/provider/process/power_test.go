@@ -21,6 +21,14 @@ import (
 // counter is a machine that writes a line every few milliseconds, from a process that has left its session and parent.
 var counter = []string{"sh", "-c", `setsid sh -c 'sh -c "while :; do echo tick; sleep 0.01; done" > ${dir}/ticks 2>/dev/null &'; exec sleep 1000`}
 
+// deaf is a machine that ignores SIGTERM as soon as it has written a file of that name (a shell needs a while to come that far).
+var deaf = []string{"sh", "-c", `trap "" TERM; echo > ${dir}/deaf; sleep 1000; sleep 1000; sleep 1000`}
+
+func isDeaf(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name, "deaf"))
+	return err == nil
+}
+
 func make1(t *testing.T, p *process.Provider) provider.Instance {
 	t.Helper()
 	i, err := p.Create(t.Context(), provider.Spec{Name: "n1"})
@@ -166,7 +174,8 @@ func TestDeleteClearsWhatHasNoRecord(t *testing.T) {
 }
 
 func TestDeleteCanBeGivenUpAndRepeated(t *testing.T) {
-	p, err := process.New(process.Config{Dir: t.TempDir(), Command: []string{"sh", "-c", `trap "" TERM; sleep 1000; sleep 1000`}, Grace: time.Hour})
+	dir := t.TempDir()
+	p, err := process.New(process.Config{Dir: dir, Command: deaf, Grace: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +183,7 @@ func TestDeleteCanBeGivenUpAndRepeated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, func() bool { return isDeaf(dir, "n1") })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := p.Delete(ctx, "n1"); fault.KindOf(err) != fault.Unavailable {
@@ -192,7 +202,7 @@ func TestDeleteCanBeGivenUpAndRepeated(t *testing.T) {
 
 func TestSlowDeleteHoldsUpNoOther(t *testing.T) {
 	dir := t.TempDir()
-	slow, err := process.New(process.Config{Dir: dir, Command: []string{"sh", "-c", `trap "" TERM; echo > ${dir}/deaf; sleep 1000; sleep 1000; sleep 1000`}, Grace: time.Hour})
+	slow, err := process.New(process.Config{Dir: dir, Command: deaf, Grace: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +212,7 @@ func TestSlowDeleteHoldsUpNoOther(t *testing.T) {
 		}
 	}
 	make1("n1")
-	waitFor(t, func() bool { _, err := os.Stat(filepath.Join(dir, "n1", "deaf")); return err == nil })
+	waitFor(t, func() bool { return isDeaf(dir, "n1") })
 	deleted := make(chan error, 1)
 	go func() { deleted <- slow.Delete(t.Context(), "n1") }()
 	make1("n2") // would wait for an hour
