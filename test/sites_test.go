@@ -238,12 +238,7 @@ const tornPolicy = `steps: {Make: {outputs: ["{{Param.Dir}}/frame"], check: {kin
 // cutPower ends all processes of a node, none of which sees another die.
 func (s *sites) cutPower(name string) {
 	s.t.Helper()
-	for _, pid := range process.FindByEnv(nodeMark, name+s.dir) {
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err := process.EndByEnv(context.Background(), nodeMark, name+s.dir, 0); err != nil {
+	if err := process.PowerOff(context.Background(), nodeMark, name+s.dir); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -1,10 +1,10 @@
 package process
 
 import (
-	"bytes"
 	"errors"
 	"os"
-	"strconv"
+
+	"github.com/spillway/spillway/internal/environ"
 )
 
 // marks looks for processes that were started with an environment entry ("NAME=value"). It remembers those that could not
@@ -19,19 +19,11 @@ func (m *marks) has(pid int) bool {
 	if m.entry == "" || m.blocked[pid] {
 		return false
 	}
-	environ, err := bounded("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			m.blocked[pid] = true
-		}
-		return false
+	found, err := environ.Has(pid, m.entry, boundedWait)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		m.blocked[pid] = true
 	}
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if string(entry) == m.entry {
-			return true
-		}
-	}
-	return false
+	return found
 }
 
 // Marked returns the processes that were started with an environment entry ("NAME=value").

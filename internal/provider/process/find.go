@@ -1,12 +1,12 @@
 package process
 
 import (
-	"bytes"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/spillway/spillway/internal/environ"
 )
 
 // readWithin bounds how long the environment of one process is waited for. Reading it blocks while the process is inside
@@ -16,13 +16,10 @@ const readWithin = 2 * time.Second
 // FindByEnv returns the processes, other than this one, whose environment holds the variable with that value. Processes
 // of other users cannot be read and are not found; zombies have no environment; nor is one found that hangs in execve(2).
 func FindByEnv(variable, value string) []int {
-	want := []byte(variable + "=" + value)
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
-	late := time.NewTimer(readWithin)
-	defer late.Stop()
 	var (
 		mu   sync.Mutex // guards pids
 		pids []int
@@ -34,34 +31,13 @@ func FindByEnv(variable, value string) []int {
 			continue
 		}
 		all.Go(func() {
-			if holds(pid, want) {
+			if found, _ := environ.Has(pid, variable+"="+value, readWithin); found { // ended, or not ours to see
 				mu.Lock()
 				defer mu.Unlock()
 				pids = append(pids, pid)
 			}
 		})
 	}
-	read := make(chan struct{})
-	go func() { all.Wait(); close(read) }()
-	select {
-	case <-read:
-	case <-late.C:
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	return append([]int(nil), pids...)
-}
-
-// holds reports whether a process's environment holds the assignment.
-func holds(pid int, want []byte) bool {
-	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
-	if err != nil {
-		return false
-	}
-	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if bytes.Equal(v, want) {
-			return true
-		}
-	}
-	return false
+	all.Wait()
+	return pids
 }

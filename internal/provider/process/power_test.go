@@ -51,7 +51,8 @@ func size(path string) int64 {
 	return info.Size()
 }
 
-// stopped reports whether every process of an instance is stopped (proc(5): state T).
+// stopped reports whether every process of an instance is stopped (proc(5): state T), or waits for one that is: a shell that
+// has called vfork(2) is in state D until its child, stopped before its execve(2), goes on.
 func stopped(t *testing.T, id string) bool {
 	t.Helper()
 	pids := process.FindByEnv(process.Variable, id)
@@ -61,7 +62,7 @@ func stopped(t *testing.T, id string) bool {
 			return false
 		}
 		_, rest, _ := strings.Cut(string(stat), ") ")
-		if !strings.HasPrefix(rest, "T") {
+		if !strings.HasPrefix(rest, "T") && !strings.HasPrefix(rest, "D") {
 			return false
 		}
 	}
