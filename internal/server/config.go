@@ -21,7 +21,7 @@ type Config struct {
 	Name     string          `yaml:"name"`     // the farm's, for people
 	Listen   string          `yaml:"listen"`   // HOST:PORT
 	Dir      string          `yaml:"dir"`      // state
-	Hosts    []string        `yaml:"hosts"`    // names and addresses that the server's certificate holds besides this machine's
+	Hosts    []string        `yaml:"hosts"`    // names and addresses that the server's certificate holds besides the one it listens on and this machine's
 	URL      string          `yaml:"url"`      // how nodes reach the server; by default what it listens on
 	Currency string          `yaml:"currency"` // of prices
 	Storage  []Storage       `yaml:"storage"`

@@ -113,7 +113,13 @@ func (s *Server) credentials() (identity.Credentials, error) {
 	if err != nil || subject.Validate() != nil {
 		subject.Name = "server"
 	}
-	return s.ca.Issue(subject, append([]string{name}, s.config.Hosts...), serverCertLife)
+	hosts := append([]string{name}, s.config.Hosts...)
+	if host, _, err := net.SplitHostPort(s.config.Listen); err == nil && host != "" {
+		if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+			hosts = append(hosts, host)
+		}
+	}
+	return s.ca.Issue(subject, hosts, serverCertLife)
 }
 
 func (s *Server) openParts() (err error) {
