@@ -52,7 +52,7 @@ func wantStatus(t *testing.T, err error, want nfs.Status) {
 func TestEveryProcedure(t *testing.T) {
 	fs := nfstest.New()
 	c, _ := dial(t, fs, nfs.Options{})
-	ctx := within(t, 20*time.Second)
+	ctx := within(t, time.Minute)
 	if err := c.Null(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestMountProcedures(t *testing.T) {
 	fs := nfstest.New()
 	fs.Export = "/nas"
 	c, _ := dial(t, fs, nfs.Options{})
-	ctx := within(t, 20*time.Second)
+	ctx := within(t, time.Minute)
 	_, err := c.Mnt(ctx, nil, "/elsewhere")
 	wantStatus(t, err, nfs.ErrNoEnt)
 	if got := must[nfs.MntResult](t)(c.Mnt(ctx, nil, "/nas")); got.Root != fs.Root() || !cmp.Equal(got.Flavors, []uint32{1}) {
@@ -157,7 +157,7 @@ func TestMountProcedures(t *testing.T) {
 func TestDirectoryPages(t *testing.T) {
 	fs := nfstest.New()
 	c, _ := dial(t, fs, nfs.Options{})
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, time.Minute)
 	const files = 3000
 	for i := range files {
 		must[nfs.CreateResult](t)(c.Create(ctx, nil, nfs.CreateArgs{Dir: fs.Root(), Name: fmt.Sprintf("f%05d", i)}))

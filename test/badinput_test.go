@@ -100,7 +100,7 @@ tokens:
 	f.startAgent("ws-02")
 	f.refused(1, []string{"does not accept the join token"}, join("ws-03", f.token("agents"))...)
 
-	at := freeAddress(t)
+	at := freeAddress()
 	f.startFiler("filer", at, "posix:"+f.nas)
 	f.refused(1, []string{"has no export at that path"}, "mount", at+":/nope", filepath.Join(f.dir, "m"))
 }

@@ -48,7 +48,7 @@ func TestFilerAlone(t *testing.T) {
 	if err := os.Symlink("a.txt", filepath.Join(f.nas, "link")); err != nil {
 		t.Fatal(err)
 	}
-	at := freeAddress(t)
+	at := freeAddress()
 	f.startFiler("filer", at, "posix:"+f.nas)
 	m := f.mount("m", at)
 	for name, data := range files {
@@ -92,7 +92,7 @@ func TestFilerKilledUnderWriter(t *testing.T) {
 	const size = 12 << 20
 	frame, scene := noise(size, 4), noise(2<<20, 3)
 	writeFile(t, filepath.Join(f.nas, "scene.bin"), string(scene))
-	at := freeAddress(t)
+	at := freeAddress()
 	filer := f.startFiler("filer", at, "posix:"+f.nas)
 	m := f.mount("m", at)
 	source := f.write("source", string(frame))
@@ -154,14 +154,14 @@ func TestTwoFilersOverTheLink(t *testing.T) {
 	f := newFarm(t)
 	scene := noise(4<<20, 5)
 	writeFile(t, filepath.Join(f.nas, "textures/wood.exr"), string(scene))
-	edge := freeAddress(t)
+	edge := freeAddress()
 	f.startFiler("edge", edge, "posix:"+f.nas)
 	link := start(t, f.env, "wan", "--rtt", "60ms", "--bandwidth", "400Mbit/s", "--status", "127.0.0.1:0", "--relay", "127.0.0.1:0="+edge+",edge")
 	relays, ok := link.ready["relays"].(map[string]any)
 	if !ok {
 		t.Fatalf("ready: %v", link.ready)
 	}
-	cloud := freeAddress(t)
+	cloud := freeAddress()
 	f.startFiler("cloud", cloud, fmt.Sprintf("nfs:%s/nas", relays["edge"]))
 	one, two := f.mount("one", cloud), f.mount("two", cloud)
 

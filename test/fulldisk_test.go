@@ -53,7 +53,7 @@ func TestFilerOnAFullDisk(t *testing.T) {
 	cache := f.smallDisk("small", 64)
 	scene, frame := noise(96<<20, 7), noise(3<<20, 8)
 	writeFile(t, filepath.Join(f.nas, "scene.bin"), string(scene))
-	edge, cloud := freeAddress(t), freeAddress(t)
+	edge, cloud := freeAddress(), freeAddress()
 	f.startFiler("edge", edge, "posix:"+f.nas)
 	start(t, f.env, "filer", "--listen", cloud, "--cache-dir", filepath.Join(cache, "cache"), "--cache-size", "1GiB", "--export", "/nas=nfs:"+edge+"/nas")
 	m := f.mount("m", cloud)

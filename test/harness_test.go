@@ -141,7 +141,7 @@ func start(t *testing.T, env []string, args ...string) *daemon {
 		}
 	case <-d.done:
 		t.Fatalf("spillway %s ended before it was ready:\n%s", strings.Join(args, " "), d.logged())
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("spillway %s is not ready:\n%s", strings.Join(args, " "), d.logged())
 	}
 	return d
@@ -157,12 +157,12 @@ func (d *daemon) said(key string) string {
 	return s
 }
 
-// stop ends the daemon in order: SIGTERM. If that takes longer than 20 s the test fails, with the daemon's goroutines.
+// stop ends the daemon in order: SIGTERM. If that takes longer than patience the test fails, with the daemon's goroutines.
 func (d *daemon) stop() {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-d.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		before := len(d.logged())
 		_ = d.cmd.Process.Signal(syscall.SIGQUIT)
 		select {
@@ -183,9 +183,10 @@ func (d *daemon) kill() {
 // spillwayOutput runs one command to its end and returns its standard output, standard error and exit status.
 func spillwayOutput(t *testing.T, within time.Duration, env []string, args ...string) (stdout, stderr string, exit int) {
 	t.Helper()
+	path := spillway(t) // which may have to be built first
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, spillway(t), args...)
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

@@ -26,8 +26,8 @@ func newSites(t *testing.T) *sites {
 	t.Helper()
 	needsFUSE(t)
 	f := newFarm(t)
-	edge, edgeControl, edgeWAN, edgeControlWAN := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
-	cloud, cloudControl := freeAddress(t), freeAddress(t)
+	edge, edgeControl, edgeWAN, edgeControlWAN := freeAddress(), freeAddress(), freeAddress(), freeAddress()
+	cloud, cloudControl := freeAddress(), freeAddress()
 	f.configure(fmt.Sprintf(`
 lease: 4s
 heartbeat: 500ms

@@ -3,6 +3,7 @@ package filer
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -43,9 +44,15 @@ func start(t *testing.T, cfg Config) *running {
 		cfg.Log = testLog(t)
 	}
 	r := &running{t: t, cfg: cfg}
-	r.up("127.0.0.1:0")
+	r.up(ownAddress())
 	t.Cleanup(func() { r.down((*Filer).Close) })
 	return r
+}
+
+// ownAddress is an address of this machine that nobody else uses, so that a filer can be started again there: no outgoing
+// connection has it, and hardly any other test.
+func ownAddress() string {
+	return fmt.Sprintf("127.%d.%d.%d:%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254), 12000+rand.IntN(20000))
 }
 
 func (r *running) up(addr string) {
@@ -90,7 +97,7 @@ type client struct {
 
 func dial(t *testing.T, addr, path string) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := nfs.Dial(ctx, addr, nfs.Options{Auth: nfs.Sys("test", uint32(os.Getuid()), uint32(os.Getgid()))})
 	if err != nil {

@@ -154,13 +154,13 @@ func TestSlowAgentDelaysNobody(t *testing.T) {
 	w := newWorld(t, nil)
 	slow := w.newAgent("ws-slow", "plain", "")
 	held := make(chan struct{})
+	defer close(held)
 	slow.work = func(*agentv1.RunTask) *agentv1.AttemptEnd { <-held; return nil } // stops reading its orders
 	slow.connect()
 	fast := w.newAgent("ws-fast", "plain", "")
 	fast.connect()
 	job := w.submit(shot(30), shotPolicy, "")
 	w.wait(job.ID, "all but one", func(j restv1.Job) bool { return j.Steps[0].Counts.Succeeded >= 29 })
-	close(held)
 }
 
 func TestLogsAreStoredAndFollowed(t *testing.T) {

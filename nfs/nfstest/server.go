@@ -3,9 +3,10 @@ package nfstest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/spillway/spillway/nfs"
 )
@@ -88,7 +89,7 @@ func (fs *FS) pathconf(_ context.Context, req *nfs.Request, args *nfs.PathconfAr
 	*res = nfs.PathconfResult{Attr: n.opt(), LinkMax: 1 << 15, NameMax: maxName, NoTrunc: true, ChownRestricted: true, CasePreserving: true}
 }
 
-// Server serves an FS on a port of 127.0.0.1 and can be killed and started again there.
+// Server serves an FS on a port of this machine and can be killed and started again there.
 type Server struct {
 	Addr string
 	FS   *FS
@@ -101,40 +102,29 @@ type Server struct {
 // Start serves the file system until the test ends.
 func Start(tb testing.TB, fs *FS) *Server {
 	tb.Helper()
-	s := &Server{Addr: "127.0.0.1:0", FS: fs, tb: tb}
+	s := &Server{Addr: ownAddress(), FS: fs, tb: tb}
 	s.Restart()
 	tb.Cleanup(s.Kill)
 	return s
 }
 
+// ownAddress is an address of this machine that nobody else uses, so that a server can be started again there: no outgoing
+// connection has it, and hardly any other test.
+func ownAddress() string {
+	return fmt.Sprintf("127.%d.%d.%d:%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254), 12000+rand.IntN(20000))
+}
+
 // Restart serves on the same port again, after a Kill.
 func (s *Server) Restart() {
 	s.tb.Helper()
-	l, err := listen(s.tb.Context(), s.Addr)
+	l, err := new(net.ListenConfig).Listen(s.tb.Context(), "tcp", s.Addr)
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	s.Addr = l.Addr().String()
 	srv := &nfs.Server{NFS: s.FS.Procedures(), Mount: s.FS.MountProcedures()}
 	ended := make(chan error, 1)
 	s.srv, s.ended = srv, ended
 	go func() { ended <- srv.Serve(context.Background(), l) }()
-}
-
-// listen takes a port, for which it waits as another process may hold it for a moment.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	var cfg net.ListenConfig
-	var err error
-	for range 50 {
-		var l net.Listener
-		if l, err = cfg.Listen(ctx, "tcp", addr); err == nil {
-			return l, nil
-		}
-		<-again.C
-	}
-	return nil, err
 }
 
 // Kill closes the port and all connections at once; calls in flight get no answer. A second Kill does nothing.

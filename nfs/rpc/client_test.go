@@ -53,7 +53,7 @@ func waitCall() *Message {
 func TestManyCallsAtOnce(t *testing.T) {
 	_, addr := serve(t, newEcho(), Limits{InFlight: 16})
 	c := dial(t, addr, Options{Connections: 3, InFlight: 20})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var wg sync.WaitGroup
 	for i := range 50 {
@@ -182,7 +182,7 @@ func TestUnansweredCallsAreSentAgain(t *testing.T) {
 		return err == nil
 	})
 	c := dial(t, addr, Options{Connections: 1})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	got, err := echoOf(ctx, c, []byte("question"))
 	if err != nil || string(got) != "answer" {

@@ -97,7 +97,7 @@ func connect(t *testing.T, addr string) raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(time.Minute))
 	return raw{t, nc}
 }
 

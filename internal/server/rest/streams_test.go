@@ -21,7 +21,7 @@ type stream struct {
 
 func (f *fixture) events(query, lastID string) *stream {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 	f.t.Cleanup(cancel)
 	req, _ := http.NewRequestWithContext(ctx, "GET", f.web.URL+"/api/v1/events"+query, nil)
 	req.Header.Set("Authorization", "Bearer "+token)
@@ -111,7 +111,7 @@ func TestLogFollows(t *testing.T) {
 	f := start(t)
 	a := f.farm.Start(f.job, 0, 0, "ws-01")
 	f.farm.Print(a, "one\ntwo\n")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, _ := http.NewRequestWithContext(ctx, "GET", f.web.URL+"/api/v1/attempts/"+a+"/log?offset=-4&follow=true", nil)
 	req.Header.Set("Authorization", "Bearer "+token)
