@@ -119,7 +119,7 @@ func TestPageInABrowser(t *testing.T) {
 	if pictures == "" {
 		pictures = t.TempDir()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, "browser/drive.mjs", s.http.URL, token, chromium, pictures, t.TempDir())
 	cmd.Dir = "app"

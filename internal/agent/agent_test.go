@@ -58,6 +58,9 @@ func play(part string, args []string) (played bool, err error) {
 	return false, nil
 }
 
+// patience bounds every wait of these tests; it is met only when something is wrong.
+const patience = time.Minute
+
 // farm is a server and one node with a plain folder for storage.
 type farm struct {
 	*fakeServer
@@ -73,7 +76,7 @@ func newFarm(t *testing.T) *farm {
 		t.Fatal(err)
 	}
 	f.config = agent.Config{Server: f.url, Dir: filepath.Join(t.TempDir(), "node"), Name: "n1", Site: "studio", Token: f.token, CA: f.caPEM(),
-		VCPUs: 1, MemoryMiB: 1024, Command: []string{self}, Version: "test", StorageTimeout: 5 * time.Second}
+		VCPUs: 1, MemoryMiB: 1024, Command: []string{self}, Version: "test", StorageTimeout: 15 * time.Second}
 	f.storage = []*agentv1.StorageLocation{{Name: "nas", DirectPath: f.nas, Sources: []*agentv1.SourcePath{{Format: "POSIX", Path: "/studio"}}}}
 	t.Cleanup(f.assertNothingLeft)
 	return f
@@ -82,7 +85,7 @@ func newFarm(t *testing.T) *farm {
 // assertNothingLeft fails the test if a process of the node is still there, and kills it.
 func (f *farm) assertNothingLeft() {
 	mark := "SPILLWAY_NODE_DIR=" + f.config.Dir
-	for deadline := time.Now().Add(5 * time.Second); ; <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
 		left := process.Marked(mark)
 		if len(left) == 0 {
 			return
@@ -115,7 +118,7 @@ func (f *farm) start() (stop func()) {
 			if err != nil {
 				f.t.Errorf("Run: %v", err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * patience):
 			_ = pprof.Lookup("goroutine").WriteTo(f.t.Output(), 1)
 			f.t.Error("the agent does not end")
 		}
@@ -256,7 +259,7 @@ func TestCancelKillsAGrandchild(t *testing.T) {
 // awaitFile waits for a file on the storage to have content: an outside process writes it.
 func (f *farm) awaitFile(name string) string {
 	f.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if data, err := os.ReadFile(filepath.Join(f.nas, name)); err == nil && len(data) > 0 {
 			return string(data)
 		}
@@ -296,16 +299,13 @@ func TestReportsAreRepeatedUntilAcknowledged(t *testing.T) {
 	f.job(`true`)
 	f.order(f.task("a1"))
 	f.ended("a1")
-	f.mu.Lock()
-	f.reports, f.ack = nil, true
-	f.mu.Unlock()
-	f.disconnect()
+	f.disconnect(func() { f.reports, f.ack = nil, true })
 	f.ended("a1")
 	f.wait("the second Hello", func() bool { return len(f.hellos) == 2 })
 	f.mu.Lock()
-	hello, first := f.hellos[1], f.reports[0]
+	before, hello, first := f.hellos[0], f.hellos[1], f.reports[0]
 	f.mu.Unlock()
-	if len(hello.Attempts) != 1 || hello.Attempts[0].End == nil || hello.AgentRun != f.hellos[0].AgentRun {
+	if len(hello.Attempts) != 1 || hello.Attempts[0].End == nil || hello.AgentRun != before.AgentRun {
 		t.Errorf("hello = %v", hello)
 	}
 	if first.Seq != 1 {
@@ -388,7 +388,7 @@ func TestStopWithAgent(t *testing.T) {
 
 func TestStorageThatIsNotThere(t *testing.T) {
 	f := newFarm(t)
-	f.config.StorageTimeout = time.Second
+	f.config.StorageTimeout = 6 * time.Second // as long as the task waits
 	f.storage[0].DirectPath = filepath.Join(f.nas, "missing")
 	f.start()
 	f.job(`true`)

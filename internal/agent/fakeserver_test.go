@@ -70,7 +70,7 @@ func newFakeServer(t *testing.T) *fakeServer {
 		_ = server.ServeTLS(listener, "", "")
 	}()
 	t.Cleanup(func() {
-		s.disconnect()
+		s.disconnect(func() {})
 		_ = server.Close()
 		<-served
 	})
@@ -150,6 +150,9 @@ func (s *fakeServer) Connect(ctx context.Context, stream *connect.BidiStream[age
 func (s *fakeServer) take(stream *connect.BidiStream[agentv1.Report, agentv1.Order], r *agentv1.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.conn != stream {
+		return // it was under way when the connection was broken
+	}
 	if r.GetHeartbeat() != nil {
 		s.beats++
 	} else {
@@ -192,10 +195,12 @@ func (s *fakeServer) UploadLog(_ context.Context, stream *connect.BidiStream[age
 	}
 }
 
-// disconnect breaks the agent's connection.
-func (s *fakeServer) disconnect() {
+// disconnect breaks the agent's connection. Between its last report and the first of the next one, change is called
+// under mu.
+func (s *fakeServer) disconnect(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	change()
 	if s.hang != nil {
 		s.hang(errors.New("disconnected on purpose"))
 		s.conn = nil
@@ -205,21 +210,24 @@ func (s *fakeServer) disconnect() {
 // order sends an order on the present connection, waiting for one.
 func (s *fakeServer) order(o *agentv1.Order) {
 	s.t.Helper()
-	s.wait("a connection", func() bool { return s.conn != nil })
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o.Epoch == 0 {
-		o.Epoch = s.epoch
-	}
-	if err := s.conn.Send(o); err != nil {
-		s.t.Error(err)
-	}
+	s.wait("a connection", func() bool {
+		if s.conn == nil {
+			return false
+		}
+		if o.Epoch == 0 {
+			o.Epoch = s.epoch
+		}
+		if err := s.conn.Send(o); err != nil {
+			s.t.Error(err)
+		}
+		return true
+	})
 }
 
 // wait waits until a condition holds. It is evaluated under mu.
 func (s *fakeServer) wait(what string, holds func() bool) {
 	s.t.Helper()
-	deadline := time.AfterFunc(30*time.Second, func() {
+	deadline := time.AfterFunc(patience+time.Second, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.cond.Broadcast()
@@ -229,7 +237,7 @@ func (s *fakeServer) wait(what string, holds func() bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !holds() {
-		if time.Since(began) > 29*time.Second {
+		if time.Since(began) > patience {
 			s.t.Fatalf("waited in vain for %s; reports: %v", what, s.reports)
 		}
 		s.cond.Wait()

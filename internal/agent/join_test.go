@@ -38,7 +38,7 @@ func TestBadStart(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFarm(t)
 			tt.change(&f.config)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			err := agent.Run(ctx, f.config, slog.New(slog.DiscardHandler))
 			if err == nil || fault.KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.message) {
@@ -62,10 +62,10 @@ func TestSecondAgentInADirectory(t *testing.T) {
 
 func TestCertificateIsRenewed(t *testing.T) {
 	f := newFarm(t)
-	f.ttl = 2 * time.Second
+	f.ttl = 6 * time.Second // renewed after 4 s; the connection must be up by the end
 	stop := f.start()
 	f.wait("a renewal", func() bool { return f.renewals > 0 })
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(10 * time.Millisecond) {
 		got, err := identity.LoadCredentials(filepath.Join(f.config.Dir, "identity"))
 		if err == nil && time.Until(got.Expires()) > time.Minute {
 			break

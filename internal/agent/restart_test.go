@@ -73,7 +73,7 @@ func (f *farm) awaitGone(what, pid string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if syscall.Kill(n, 0) != nil {
 			return
 		}

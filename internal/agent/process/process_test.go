@@ -46,7 +46,7 @@ func TestOwnStatus(t *testing.T) {
 func TestKillGroupFindsTheMarked(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	mark := "SPILLWAY_TEST_MARK=" + pidFile
-	cmd := exec.Command("sh", "-c", `setsid sh -c 'sh -c "echo \$\$ > `+pidFile+`.new; mv `+pidFile+`.new `+pidFile+`; exec sleep 300" &'; while [ ! -e `+pidFile+` ]; do sleep 0.01; done`)
+	cmd := exec.Command("sh", "-c", `setsid sh -c 'sh -c "echo \$\$ > `+pidFile+`; exec sleep 300" &'; while [ ! -s `+pidFile+` ]; do sleep 0.01; done`)
 	cmd.Env = append(os.Environ(), mark)
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestKillGroupFindsTheMarked(t *testing.T) {
 	if left := Marked(mark); len(left) != 1 {
 		t.Fatalf("marked: %+v", left)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if left, err := KillGroup(ctx, nil, mark); err != nil {
 		t.Fatal(left, err)

@@ -30,7 +30,7 @@ const browser = await chromium.launchPersistentContext(profile, {
   viewport: { width: 1440, height: 900 },
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
-browser.setDefaultTimeout(8000);
+browser.setDefaultTimeout(60_000); // of a busy machine: nothing here is about speed
 
 let away = false;
 function listen(page) {
