@@ -27,6 +27,7 @@ type Link struct {
 
 	mu     sync.Mutex
 	relays []*Relay // guarded by mu
+	tunnel *Tunnel  // guarded by mu; nil unless there is one
 	closed bool     // guarded by mu
 }
 
@@ -46,8 +47,8 @@ func New(c Config) (*Link, error) {
 	return l, nil
 }
 
-// Cut freezes the link: nothing arrives and no connection opens until Heal. Connections stay; what was sent meanwhile
-// arrives after the healing, as TCP would repeat it.
+// Cut freezes the link: nothing arrives and no connection opens until Heal. A relay's connections stay; what was sent
+// meanwhile arrives after the healing, as TCP would repeat it. A tunnel's packets are lost.
 func (l *Link) Cut() { l.gate.close() }
 
 // Heal ends a cut.
@@ -57,13 +58,16 @@ func (l *Link) Heal() { l.gate.open() }
 // called again.
 func (l *Link) Close() error {
 	l.mu.Lock()
-	relays, closed := l.relays, l.closed
+	relays, tunnel, closed := l.relays, l.tunnel, l.closed
 	l.closed = true
 	l.mu.Unlock()
 	var errs []error
 	if !closed {
 		for _, r := range relays {
 			errs = append(errs, r.listener.Close())
+		}
+		if tunnel != nil {
+			errs = append(errs, tunnel.close())
 		}
 	}
 	l.cancel()

@@ -10,10 +10,11 @@ type Status struct {
 	RTT         string        `json:"rtt"`
 	Bandwidth   int64         `json:"bandwidth"` // bits a second; 0: unlimited
 	Cut         bool          `json:"cut"`
-	NearToFar   uint64        `json:"nearToFar"` // bytes of all relays
+	NearToFar   uint64        `json:"nearToFar"` // bytes of all relays and packets
 	FarToNear   uint64        `json:"farToNear"`
 	Relays      []RelayStatus `json:"relays"`
 	Connections int64         `json:"connections"` // open
+	Tunnel      *TunnelStatus `json:"tunnel,omitempty"`
 }
 
 // RelayStatus is what a relay has done so far.
@@ -31,11 +32,11 @@ type RelayStatus struct {
 // Status returns the counters of the link and its relays.
 func (l *Link) Status() Status {
 	l.mu.Lock()
-	relays := l.relays
+	relays, tunnel := l.relays, l.tunnel
 	l.mu.Unlock()
 	s := Status{
 		RTT: l.config.RTT.String(), Bandwidth: l.config.Bandwidth, Cut: l.gate.state() != nil,
-		NearToFar: l.far.bytes(), FarToNear: l.near.bytes(), Relays: []RelayStatus{},
+		NearToFar: l.far.bytes(), FarToNear: l.near.bytes(), Relays: []RelayStatus{}, Tunnel: tunnel.status(),
 	}
 	for _, r := range relays {
 		x := r.Status()

@@ -35,6 +35,17 @@ func (w *wire) reserve(now time.Time, n int) slot {
 	return s
 }
 
+// offer is reserve, unless more than queue bytes wait for the wire already: then nothing is put on it.
+func (w *wire) offer(now time.Time, n int, queue int64) (slot, bool) {
+	w.mu.Lock()
+	waiting := w.free.Sub(now)
+	w.mu.Unlock()
+	if w.rate > 0 && waiting.Seconds()*w.rate > float64(queue) {
+		return slot{}, false
+	}
+	return w.reserve(now, n), true
+}
+
 // time returns how long n bytes occupy the wire.
 func (w *wire) time(n int) time.Duration {
 	if w.rate == 0 {
