@@ -30,9 +30,13 @@ func (t *traffic) fetched(why cause, n uint64) {
 // aheadSlack is how much may be read ahead before there is any traffic to compare it with.
 const aheadSlack = 2 << 20
 
-// mayReadAhead keeps what was read for nobody below a few per cent of all that was read.
+// mayReadAhead keeps what was read for nobody below a few per cent of all that was read, and what is read before anybody
+// asks, under way or waiting, below a quarter of what was asked for after it had been read ahead: over a long link that
+// makes the window of a sequential reader grow with every round trip until it holds all that is in flight.
 func (t *traffic) mayReadAhead(block uint64) bool {
-	return t.unusedAhead.Load()+t.aheadInFlight.Load()+block <= aheadSlack+(t.demand.Load()+t.ahead.Load())/16
+	ahead, unused := t.ahead.Load(), t.unusedAhead.Load()
+	useful := ahead - min(unused, ahead)
+	return unused+t.aheadInFlight.Load()+block <= aheadSlack+(t.demand.Load()+ahead)/16+useful/4
 }
 
 // trafficRecord is how the counters are kept, in JSON under the target.

@@ -46,7 +46,7 @@ type Export struct {
 	Verify time.Duration
 	// Block is the fetch block in bytes, a power of two from 64 KiB to 1 MiB; 0: 256 KiB.
 	Block uint64
-	// ReadAhead bounds in bytes what is fetched ahead of one sequential reader; 0: 8 MiB, negative: none.
+	// ReadAhead bounds in bytes what is fetched ahead of one sequential reader; 0: 32 MiB, negative: none.
 	ReadAhead int64
 	// Parent is the filer that the origin is, if it is one.
 	Parent Parent

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -23,17 +24,20 @@ type Primed struct {
 }
 
 const (
-	primeFiles   = 16  // files loaded at once
-	primeBlocks  = 32  // blocks in flight of one job
 	primeErrors  = 100 // listed
 	primeReports = 500 * time.Millisecond
+
+	// A link is full when as many bytes are under way as it carries in a round trip: a gigabit over a tenth of a second is
+	// 12.5 MiB, which is fifty blocks of large files or hundreds of small files.
+	primeBytes = 32 << 20 // in flight of one job
+	primeFiles = 1024     // loaded at once
 )
 
 // priming is a job at work.
 type priming struct {
 	f        *Filer
 	metadata bool
-	blocks   chan struct{} // tokens of blocks in flight
+	room     *semaphore.Weighted // bytes that may be in flight
 
 	mu sync.Mutex
 	at Primed // mu guards it
@@ -42,7 +46,7 @@ type priming struct {
 // Prime loads files, and directories with all below them, into the cache and reports progress, last with Done set.
 // Cancelling ctx stops it; what has been loaded stays. Repeating it costs what is missing only.
 func (f *Filer) Prime(ctx context.Context, paths []string, metadataOnly bool, report func(Primed) error) error {
-	p := &priming{f: f, metadata: metadataOnly, blocks: make(chan struct{}, primeBlocks)}
+	p := &priming{f: f, metadata: metadataOnly, room: semaphore.NewWeighted(primeBytes)}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	work := make(chan error, 1)
@@ -180,11 +184,10 @@ func (p *priming) blocksOf(ctx context.Context, ino *inode, size uint64) error {
 	var firstErr error
 	block := ino.target.block
 	for b := uint64(0); b*block < size; b++ {
-		select {
-		case p.blocks <- struct{}{}:
-		case <-ctx.Done():
+		room := int64(min(block, size-b*block))
+		if err := p.room.Acquire(ctx, room); err != nil {
 			wait.Wait()
-			return ctx.Err()
+			return err
 		}
 		ino.mu.Lock()
 		c := p.f.contentOf(ino)
@@ -195,12 +198,12 @@ func (p *priming) blocksOf(ctx context.Context, ino *inode, size uint64) error {
 		}
 		ino.mu.Unlock()
 		if fl == nil {
-			<-p.blocks
+			p.room.Release(room)
 			p.note(func(s *Primed) { s.BytesDone += n })
 			continue
 		}
 		wait.Go(func() {
-			defer func() { <-p.blocks }()
+			defer p.room.Release(room)
 			<-fl.done
 			if fl.err != nil {
 				mu.Lock()

@@ -24,7 +24,7 @@ type Program struct {
 // Limits bound what clients may take. A zero field takes the default in brackets.
 type Limits struct {
 	MaxRecord   int           // bytes of one request (1 MiB + 64 KiB); a longer one closes its connection
-	InFlight    int           // requests of one connection that run at the same time (64)
+	InFlight    int           // requests of one connection that run at the same time (128)
 	Payload     int64         // bytes of all requests that run at the same time (256 MiB)
 	Connections int           // connections at the same time (1024); further ones are closed at once
 	Idle        time.Duration // after which a connection without requests is closed (never)
@@ -37,7 +37,7 @@ func (l Limits) withDefaults() Limits {
 		l.MaxRecord = 1<<20 + 64<<10
 	}
 	if l.InFlight <= 0 {
-		l.InFlight = 64
+		l.InFlight = 128
 	}
 	if l.Payload <= 0 {
 		l.Payload = 256 << 20

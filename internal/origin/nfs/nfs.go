@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Addr        string // HOST:PORT of NFS and MOUNT
 	Path        string // what to mount
-	Connections int    // 0: four
+	Connections int    // 0: eight
 	Machine     string // sent in AUTH_SYS; "" is "spillway"
 	Log         *slog.Logger
 	// MountPath, if set, is asked for the path before each mount, in place of Path: a session's secret path.
@@ -53,7 +53,7 @@ func Open(cfg Config) (*Origin, error) {
 		return nil, fault.WithHint(fault.New(fault.Invalid, "storage %q is not HOST:PORT and a path", cfg.Addr+cfg.Path), "for example 10.0.0.1:2049/nas")
 	}
 	if cfg.Connections == 0 {
-		cfg.Connections = 4
+		cfg.Connections = 8 // with 128 calls in flight on each: what small files need over a long link
 	}
 	if cfg.Machine == "" {
 		cfg.Machine = "spillway"
