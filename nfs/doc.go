@@ -1,6 +1,7 @@
 // Package nfs is NFS version 3 with its MOUNT protocol (RFC 1813): a codec without reflection, a server and a client.
 //
-// Both programs answer on one TCP port; no portmapper is asked or needed. A server is a [Procedures] and a
+// Both programs answer on one TCP port; no portmapper is asked or needed. The lock manager's protocols and the port
+// mapper's are packages below this one; their programs can answer on the same port (Server.Others). A server is a [Procedures] and a
 // [MountProcedures], structs of functions that fill in results:
 //
 //	srv := &nfs.Server{NFS: nfs.Procedures{

@@ -29,6 +29,7 @@ type Hooks struct {
 type Server struct {
 	NFS    Procedures
 	Mount  MountProcedures
+	Others []rpc.Program // answered on the same connections; their calls' Status is not one of NFS
 	Limits Limits
 	Hooks  Hooks
 
@@ -57,10 +58,10 @@ func (s *Server) server() *rpc.Server {
 				done(c.Program, c.Procedure, Status(c.Status), took, in, out)
 			}
 		}
-		s.rpc = rpc.NewServer([]rpc.Program{
+		s.rpc = rpc.NewServer(append([]rpc.Program{
 			{Number: Program, Low: Version, High: Version, Serve: nfs.serve},
 			{Number: MountProgram, Low: MountVersion, High: MountVersion, Serve: mount.serve},
-		}, s.Limits, hooks)
+		}, s.Others...), s.Limits, hooks)
 	})
 	return s.rpc
 }

@@ -15,7 +15,9 @@ type Call struct {
 	Version   uint32
 	Procedure uint32
 	Conn      uint64         // the connection; never 0 and never used twice by one Server
-	Peer      netip.AddrPort // invalid if the connection is not TCP
+	Peer      netip.AddrPort // invalid if the connection is neither TCP nor UDP
+	Local     netip.AddrPort // the address that the peer called, where there is a Peer
+	Datagram  bool           // the call came as a datagram: nothing proves that Peer has sent it
 	Auth      *Auth          // never nil, shared by calls and never changed
 	Args      xdr.Decoder    // aliases the record, which is void after Serve has returned
 	Out       []byte         // results are appended here
@@ -55,6 +57,9 @@ func (c *Call) Refuse(stat AcceptStat) { c.refusal = &Error{Accept: stat} }
 // Buffer returns n bytes of unspecified content that stay valid until the reply has been sent. A call lends one buffer:
 // a second one makes the first void.
 func (c *Call) Buffer(n int) []byte {
+	if c.conn == nil { // a datagram: its reply is small and has no pool
+		return make([]byte, n)
+	}
 	pool := &c.conn.srv.pool
 	pool.put(c.lent)
 	c.lent = pool.get(n)

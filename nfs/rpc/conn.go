@@ -24,6 +24,7 @@ type conn struct {
 	nc     net.Conn
 	raw    syscall.RawConn // nil where the connection is no socket
 	peer   netip.AddrPort
+	local  netip.AddrPort
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -53,6 +54,9 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.arming = deadline{conn: c, idle: s.limits.Idle, slow: s.limits.Slow}
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort()
+	}
+	if a, ok := nc.LocalAddr().(*net.TCPAddr); ok {
+		c.local = a.AddrPort()
 	}
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
@@ -119,7 +123,7 @@ func (c *conn) accept(buf *buffer) (*Call, error) {
 	if call == nil {
 		call = &Call{}
 	}
-	call.conn, call.in, call.Conn, call.Peer = c, buf, c.id, c.peer
+	call.conn, call.in, call.Conn, call.Peer, call.Local = c, buf, c.id, c.peer, c.local
 	call.Args.Reset(buf.b)
 	var h callHeader
 	h.decode(&call.Args)
@@ -191,7 +195,7 @@ func (c *conn) run(call *Call) {
 	var room [headRoom]byte
 	call.Out = append(call.Out[:0], room[:]...)
 	if call.refusal == nil {
-		p, refusal := c.srv.program(call.Program, call.Version)
+		p, refusal := find(c.srv.programs, call.Program, call.Version)
 		call.refusal = refusal
 		if refusal == nil {
 			p.Serve(c.ctx, call)

@@ -224,18 +224,21 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// program finds the version of a program, or says why there is none.
-func (s *Server) program(number, version uint32) (*Program, *Error) {
+// find finds the version of a program, or says why there is none.
+func find(programs []Program, number, version uint32) (*Program, *Error) {
 	var mismatch *Error
-	for i := range s.programs {
-		p := &s.programs[i]
+	for i := range programs {
+		p := &programs[i]
 		if p.Number != number {
 			continue
 		}
 		if p.Low <= version && version <= p.High {
 			return p, nil
 		}
-		mismatch = &Error{Accept: ProgMismatch, Low: p.Low, High: p.High}
+		if mismatch == nil {
+			mismatch = &Error{Accept: ProgMismatch, Low: p.Low, High: p.High}
+		}
+		mismatch.Low, mismatch.High = min(mismatch.Low, p.Low), max(mismatch.High, p.High)
 	}
 	if mismatch != nil {
 		return nil, mismatch
