@@ -8,7 +8,10 @@ import (
 
 // Client calls a lock manager. Its methods may be used concurrently; for their errors see [rpc.Client.Call]. An outcome
 // that is not Granted is no error.
-type Client struct{ rpc *rpc.Client }
+type Client struct {
+	rpc  *rpc.Client
+	auth *rpc.Auth // nil for the Options'
+}
 
 // Dial connects to a lock manager at host:port. The context bounds connecting only.
 func Dial(ctx context.Context, addr string, opts rpc.Options) (*Client, error) {
@@ -16,14 +19,17 @@ func Dial(ctx context.Context, addr string, opts rpc.Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{c}, nil
+	return &Client{rpc: c}, nil
 }
 
 // Close ends all calls and closes the connections.
 func (c *Client) Close() error { return c.rpc.Close() }
 
+// As returns a client that calls with another credential over the same connections.
+func (c *Client) As(auth *rpc.Auth) *Client { return &Client{c.rpc, auth} }
+
 func (c *Client) do(ctx context.Context, p Proc, args, res rpc.Value) error {
-	return c.rpc.Do(ctx, rpc.Message{Program: Program, Version: Version, Procedure: uint32(p)}, args, res)
+	return c.rpc.Do(ctx, rpc.Message{Program: Program, Version: Version, Procedure: uint32(p), Auth: c.auth}, args, res)
 }
 
 // Null asks for a sign of life.
