@@ -22,6 +22,7 @@ type FilerCmd struct {
 	CacheSize     config.Bytes `placeholder:"SIZE" help:"File data to keep (10GiB)."`
 	Export        []string     `placeholder:"/PATH=ORIGIN" sep:"none" help:"An export: /path=posix:DIR or /path=nfs:HOST:PORT/path. May be repeated."`
 	ParentControl string       `placeholder:"URL" help:"Control service of the filer that the nfs exports come from."`
+	Locks         string       `placeholder:"MODE" help:"Locks of NFS clients: auto (port 111 is used if NFS answers on 2049), on, or off."`
 	TokenFile     string       `type:"path" placeholder:"FILE" help:"File with a one-time join token; needed until the filer has joined."`
 }
 
@@ -57,6 +58,9 @@ func (c *FilerCmd) merge(file *filer.File, g *Globals) error {
 		if set.from != "" {
 			*set.to = set.from
 		}
+	}
+	if c.Locks != "" {
+		file.Locks = filer.LockMode(c.Locks)
 	}
 	if c.CacheSize != 0 {
 		file.CacheSize = c.CacheSize

@@ -7,6 +7,7 @@
 //	names, listing         directories: names, negative names, snapshots with stable cookies
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
 //	space, persist         what leaves the cache, and what survives a crash
+//	locks, lockcalls, award, monitor, lockorigin, portmapper   advisory locks and who may be told of them
 //	flush, fence, prime, revalidate, status   the control service's five works
 //
 // Origins on this machine (Caps.Local) are never cached: every call goes through.
@@ -15,6 +16,6 @@
 // chain of pre- and post-operation attributes; any gap in the chain, or a state nobody of us made, is somebody else's
 // change and drops what was cached. Changes are written through: no reply claims more than the origin did.
 //
-// Lock order: session.mu, then content.io, then inode.mu, then table.mu, space.mu, ids.mu (leaves; none of them is held
+// Lock order: lockUpstream.mu, then locks.mu (neither together with one of the others). session.mu, then content.io, then inode.mu, then table.mu, space.mu, ids.mu (leaves; none of them is held
 // while another of them is taken, and none during a call to an origin or a synced write).
 package filer

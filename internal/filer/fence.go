@@ -57,6 +57,7 @@ func (f *Filer) Fence(ctx context.Context, id uint64, owner, reason string, disc
 			return out, err
 		}
 		f.landUnstable(ctx, s)
+		f.locks.dropSession(s.ID)
 	}
 	for _, p := range discard {
 		d, err := f.discard(ctx, p)

@@ -21,6 +21,7 @@ type File struct {
 	CacheSize config.Bytes `yaml:"cacheSize"`
 	// AllowPlain lets clients mount an export without a session (true unless said otherwise).
 	AllowPlain *bool        `yaml:"allowPlain"`
+	Locks      LockMode     `yaml:"locks"`
 	Server     ServerFile   `yaml:"server"`
 	Exports    []ExportFile `yaml:"exports"`
 }
@@ -78,6 +79,9 @@ func splitNFS(where string) (addr, path string, err error) {
 func (c *File) check() error {
 	if c.Listen == "" {
 		return fault.WithHint(fault.New(fault.Invalid, "a filer needs an address to listen on"), "for example --listen 0.0.0.0:2049")
+	}
+	if err := c.Locks.check(); err != nil {
+		return err
 	}
 	if c.CacheDir == "" {
 		return fault.WithHint(fault.New(fault.Invalid, "a filer needs a cache directory"), "give --cache-dir, on a local disk")

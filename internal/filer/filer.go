@@ -29,6 +29,7 @@ type Config struct {
 	Exports  []Export
 	// NoPlain refuses clients that mount an export without a session.
 	NoPlain bool
+	Locks   LockConfig
 	Log     *slog.Logger // nil discards
 
 	disk disk // tests put faults in; nil is the real one
@@ -86,6 +87,7 @@ type Filer struct {
 	table    *table
 	drc      *replies
 	mounts   *mountList
+	locks    *locks
 	targets  []*target
 	opened   []origin.Origin // by us, to be closed by us
 	byID     map[uint32]*target
@@ -130,6 +132,7 @@ func Open(cfg Config) (*Filer, error) {
 	f.server = f.newServer()
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	f.spawn(f.upkeep)
+	f.locks.start()
 	return f, nil
 }
 
@@ -162,6 +165,9 @@ func (f *Filer) load() (err error) {
 		}
 		f.targets = append(f.targets, t)
 		f.byID[t.id] = t
+	}
+	if f.locks, err = openLocks(f); err != nil {
+		return err
 	}
 	return f.scanRecords()
 }
@@ -244,6 +250,7 @@ func (f *Filer) Close() error {
 	}
 	f.cancel(errClosing)
 	f.work.Wait()
+	f.locks.close()
 	err = errors.Join(err, f.persist())
 	f.closeFiles()
 	return errors.Join(err, f.closeOrigins(), f.kv.Close())
@@ -257,6 +264,7 @@ func (f *Filer) kill() {
 	f.server.Close()
 	f.cancel(errClosing)
 	f.work.Wait()
+	f.locks.close()
 	f.closeFiles()
 	_ = f.closeOrigins() // nobody is told: this is a crash
 	f.kv.Close()

@@ -16,6 +16,8 @@ import (
 //	"d" inode id           content record (persist.go)
 //	"r" inode id           receipt (receipts.go)
 //	"s" session id         mount session (session.go)
+//	"n" client             host with locks (lockclients.go)
+//	"u" target id, inode id, owner   who may have locks at an origin (lockorigin.go)
 //	"c" target id          traffic counters (counters.go)
 func metaKey(name string) []byte { return append([]byte{'m'}, name...) }
 

@@ -110,6 +110,9 @@ func (f *Filer) serveAll(ctx context.Context, c *File, ring *identity.Keyring, l
 	if ring != nil {
 		g.Go(func() error { renew(ctx, c, ring, f.log); return nil })
 	}
+	if addr, ok := c.portmapperFor(l.nfs.Addr()); ok {
+		g.Go(func() error { f.ServePortmapper(ctx, addr); return nil })
+	}
 	if l.metrics != nil {
 		at.Metrics = l.metrics.Addr().String()
 		g.Go(func() error { return serveHTTP(ctx, l.metrics, f.MetricsHandler()) })
@@ -147,7 +150,7 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 	}
 	cfg = Config{
 		Name: c.Name, Version: version, CacheDir: c.CacheDir, Capacity: int64(c.CacheSize),
-		NoPlain: c.AllowPlain != nil && !*c.AllowPlain, Log: log,
+		NoPlain: c.AllowPlain != nil && !*c.AllowPlain, Log: log, Locks: LockConfig{Off: c.Locks == LocksOff},
 	}
 	for _, e := range c.Exports {
 		export := Export{Path: e.Path, Name: e.Origin, Verify: time.Duration(e.Verify), Block: uint64(e.Block)}

@@ -16,7 +16,8 @@ func (f *Filer) newServer() *nfs.Server {
 			Remove: f.remove, Rmdir: f.rmdir, Rename: f.rename, Link: f.link, Readdir: f.readdir, Readdirplus: f.readdirplus,
 			Fsstat: f.fsstat, Fsinfo: f.fsinfo, Pathconf: f.pathconf, Commit: f.commit,
 		},
-		Mount: f.mountProcedures(),
+		Mount:  f.mountProcedures(),
+		Others: f.locks.programs(),
 	}
 }
 

@@ -9,11 +9,13 @@ type Status struct {
 	Exports       []ExportStatus
 	Sessions      []SessionStatus
 	Cache         CacheStatus
+	Locks         LockStatus
 }
 
 // ExportStatus describes an export and its traffic, in bytes of file data since the filer's first start.
 type ExportStatus struct {
 	Path, Origin, OriginError          string
+	LockOwner                          string // who decides about locks: "filer", "origin", "undecided" or "nobody"
 	ReadDemand, ReadAhead, ReadPrimed  uint64
 	Unused, UniqueDemand               uint64
 	Written, Calls, Served, ServedHits uint64
@@ -42,7 +44,7 @@ func (f *Filer) Status() Status {
 		lastErr := t.lastErr
 		t.mu.Unlock()
 		s.Exports = append(s.Exports, ExportStatus{
-			Path: t.path, Origin: t.origin.Describe(), OriginError: lastErr,
+			Path: t.path, Origin: t.origin.Describe(), OriginError: lastErr, LockOwner: f.locks.lockOwner(t),
 			ReadDemand: r.Demand, ReadAhead: r.Ahead, ReadPrimed: r.Primed,
 			Unused: r.UnusedAhead + r.UnusedPrimed, UniqueDemand: r.Unique,
 			Written: r.Written, Calls: r.Calls, Served: r.Served, ServedHits: r.ServedCached, Dirty: t.dirty.Load(),
@@ -55,6 +57,7 @@ func (f *Filer) Status() Status {
 			Calls: m.calls.Load(), Read: m.read.Load(), Written: m.written.Load(),
 		})
 	}
+	s.Locks = f.locks.status()
 	s.Cache = CacheStatus{
 		Capacity: uint64(f.store.cap), Used: uint64(max(f.store.used.Load(), 0)), Inodes: uint64(f.table.len()), Evicted: f.store.evicted.Load(),
 	}
