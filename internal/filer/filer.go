@@ -250,6 +250,7 @@ func (f *Filer) Close() error {
 	}
 	f.cancel(errClosing)
 	f.work.Wait()
+	f.locks.forgetIdle()
 	f.locks.close()
 	err = errors.Join(err, f.persist())
 	f.closeFiles()

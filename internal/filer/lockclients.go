@@ -47,16 +47,18 @@ func (l *locks) loadClients() error {
 func (l *locks) meet(session uint64, addr, local netip.Addr, name string, state int32, monitored, reclaim bool) (locktable.Client, bool, error) {
 	id := clientID(session, addr, name)
 	now := lockClient{Session: session, Addr: addr.Unmap(), Local: local.Unmap(), Name: name, State: state, Monitored: monitored}
+	if l.full() {
+		l.forgetIdle()
+	}
 	l.saving.Lock()
 	defer l.saving.Unlock()
 	l.mu.Lock()
 	was := l.clients[id]
-	full := len(l.clients) >= maxLockClients
 	l.mu.Unlock()
 	switch {
 	case was == nil && reclaim:
 		return id, false, nil
-	case was == nil && full:
+	case was == nil && l.full():
 		return id, false, locktable.ErrFull
 	}
 	if was != nil {
@@ -83,6 +85,12 @@ func (l *locks) meet(session uint64, addr, local netip.Addr, name string, state 
 	return id, true, nil
 }
 
+func (l *locks) full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.clients) >= maxLockClients
+}
+
 func (l *locks) saveClient(id locktable.Client, c *lockClient) error {
 	v, err := json.Marshal(c)
 	if err != nil {
@@ -107,7 +115,7 @@ func (l *locks) forget(id locktable.Client) {
 	}
 }
 
-// forgetIdle takes out all clients that have no lock.
+// forgetIdle takes out all clients that have no lock: they need no grace period after the next start.
 func (l *locks) forgetIdle() {
 	l.mu.Lock()
 	var idle []locktable.Client

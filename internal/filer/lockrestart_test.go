@@ -67,6 +67,27 @@ func TestAClientThatStaysAwayLosesItsLocks(t *testing.T) {
 	}
 }
 
+func TestWithoutLocksThereIsNoGracePeriod(t *testing.T) {
+	f, _, file, ha, hb := lockedFiler(t)
+	a, b := ha.process(f.addr, file, 1), hb.process(f.addr, file, 1)
+	a.wantTake(nlm.Granted, 0, 10, true, false, false)
+	b.wantTake(nlm.Granted, 10, 10, true, false, false)
+	a.release(nlm.Granted, 0, 0)
+	f.down((*Filer).Close)
+	f.up(f.addr)
+	if got := f.Status().Locks; got.Clients != 1 || !got.Grace {
+		t.Errorf("with one client that had a lock: %+v", got)
+	}
+	b.wantTake(nlm.Granted, 10, 10, true, false, true)
+	f.locks.endGrace()
+	b.release(nlm.Granted, 0, 0)
+	f.down((*Filer).Close)
+	f.up(f.addr)
+	if got := f.Status().Locks; got.Clients != 0 || got.Grace {
+		t.Errorf("with none: %+v", got)
+	}
+}
+
 func TestStatesGrow(t *testing.T) {
 	f, _, _, _, _ := lockedFiler(t)
 	last, birth := f.locks.state, f.locks.birth

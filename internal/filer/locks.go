@@ -45,6 +45,9 @@ type locks struct {
 	up     map[*target]*lockUpstream
 }
 
+// idleClients is how often clients without locks are forgotten.
+const idleClients = 10 * time.Minute
+
 // defaultGrace is that of other lock managers: long enough for clients that try every 30 s.
 const defaultGrace = 45 * time.Second
 
@@ -98,18 +101,19 @@ func openLocks(f *Filer) (*locks, error) {
 
 // start begins what goes on by itself: it tells the clients of the restart and ends the grace period in time.
 func (l *locks) start() {
+	l.f.spawn(func(ctx context.Context) {
+		for sleep(ctx, idleClients) {
+			l.forgetIdle()
+		}
+	})
 	if !l.inGrace() {
 		return
 	}
 	l.f.log.Info("clients may take their locks again", "clients", len(l.clients), "for", l.cfg.Grace)
 	l.f.spawn(l.notifyAll)
 	l.f.spawn(func(ctx context.Context) {
-		timer := time.NewTimer(l.cfg.Grace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
+		if sleep(ctx, l.cfg.Grace) {
 			l.endGrace()
-		case <-ctx.Done():
 		}
 	})
 }

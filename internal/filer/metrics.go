@@ -35,6 +35,10 @@ func newMetrics(f *Filer) *metrics {
 	def("cache_evicted_bytes_total", "File bytes evicted since the start.")
 	def("cache_inodes", "Inodes in memory.")
 	def("sessions", "Mount sessions.", "state")
+	def("locks", "Locks, waits for locks and share reservations.")
+	def("lock_waits", "Locks that are waited for.")
+	def("lock_clients", "Hosts with locks.")
+	def("locks_lost_total", "Locks that the origin gave to somebody else after its restart.")
 	return m
 }
 
@@ -72,6 +76,10 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	send("cache_capacity_bytes", prometheus.GaugeValue, s.Cache.Capacity)
 	send("cache_evicted_bytes_total", prometheus.CounterValue, s.Cache.Evicted)
 	send("cache_inodes", prometheus.GaugeValue, s.Cache.Inodes)
+	send("locks", prometheus.GaugeValue, uint64(s.Locks.Locks))
+	send("lock_waits", prometheus.GaugeValue, uint64(s.Locks.Waiting))
+	send("lock_clients", prometheus.GaugeValue, uint64(s.Locks.Clients))
+	send("locks_lost_total", prometheus.CounterValue, s.Locks.Lost)
 	var fenced uint64
 	for _, x := range s.Sessions {
 		if x.Fenced {
