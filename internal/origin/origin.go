@@ -1,4 +1,4 @@
-// Package origin is the storage behind a filer's export: a folder (posix), an NFS server (nfs), later an object store.
+// Package origin is the storage behind a filer's export: a folder (posix), an NFS server (nfs), an object store (blob).
 //
 // An Origin is four small interfaces plus declared capabilities. Semantics and types are those of NFS version 3 (RFC
 // 1813), the one protocol that every studio's storage speaks: operations go by identity and not by path, mutations return
@@ -56,6 +56,12 @@ type Caps struct {
 	MaxRead, MaxWrite uint32
 	// Syncs: Sync makes a file or directory durable by itself (posix). Without it durability comes from Commit.
 	Syncs bool
+	// HardLinks: Link works.
+	HardLinks bool
+	// SpecialFiles: MkNod works, at least for FIFOs.
+	SpecialFiles bool
+	// WholeObjects: each durable change of a file writes all of it anew, so that writes should be gathered first.
+	WholeObjects bool
 }
 
 // Attributes is everything that describes files without changing them.

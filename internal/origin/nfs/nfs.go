@@ -93,8 +93,10 @@ func (o *Origin) connected(ctx context.Context) (*nfs.Client, error) {
 	return o.conn, nil
 }
 
-// Caps describes a remote server.
-func (o *Origin) Caps() origin.Caps { return origin.Caps{MaxRead: 1 << 20, MaxWrite: 1 << 20} }
+// Caps describes a remote server, which may still refuse what its own storage cannot do.
+func (o *Origin) Caps() origin.Caps {
+	return origin.Caps{MaxRead: 1 << 20, MaxWrite: 1 << 20, HardLinks: true, SpecialFiles: true}
+}
 
 // Describe returns "nfs:HOST:PORT/path", never a session's secret.
 func (o *Origin) Describe() string { return "nfs:" + o.cfg.Addr + o.cfg.Path }

@@ -23,7 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) origin.Origin) {
 	}{
 		{"create and read", testCreateRead}, {"create modes", testCreateModes}, {"write at the end", testSparse},
 		{"setattr", testSetAttr}, {"guard", testGuard}, {"directories", testDirectories}, {"listing", testListing},
-		{"rename", testRename}, {"link and symlink", testLinks}, {"special files", testSpecial}, {"remove", testRemove},
+		{"rename", testRename}, {"hard links", testLinks}, {"symlinks", testSymlinks}, {"special files", testSpecial}, {"remove", testRemove},
 		{"identity", testIdentity}, {"wcc chains", testWCC}, {"bad names", testBadNames}, {"bad identities", testBadIDs},
 		{"access and limits", testLimits}, {"many at once", testConcurrent},
 	} {
@@ -330,6 +330,13 @@ func testRename(t *testing.T, s suite) {
 func testLinks(t *testing.T, s suite) {
 	a := s.create(s.root, "a")
 	r, err := s.o.Link(s.ctx(), s.as, a, s.root, "b")
+	if !s.o.Caps().HardLinks {
+		s.want(err, nfs.ErrNotSupp)
+		if names := s.list(s.root, false); len(names) != 1 {
+			t.Errorf("a link that was refused left %v", names)
+		}
+		return
+	}
 	if err != nil || r.File.Present && r.File.Attr.Nlink != 2 {
 		t.Fatalf("link: %+v, %v", r, err)
 	}
@@ -339,6 +346,13 @@ func testLinks(t *testing.T, s suite) {
 	if _, err := s.o.Remove(s.ctx(), s.as, s.root, "a"); err != nil {
 		t.Fatal(err)
 	}
+	if got := s.attr(a); got.Nlink != 1 {
+		t.Errorf("%d links are left", got.Nlink)
+	}
+}
+
+func testSymlinks(t *testing.T, s suite) {
+	a := s.create(s.root, "a")
 	made, err := s.o.Symlink(s.ctx(), s.as, s.root, "l", "../some/where", nfs.SetAttr{})
 	if err != nil || made.Node.Attr.Type != nfs.TypeSymlink {
 		t.Fatalf("symlink: %+v, %v", made, err)
@@ -351,12 +365,16 @@ func testLinks(t *testing.T, s suite) {
 	if err != nil || n.Attr.Type != nfs.TypeSymlink {
 		t.Errorf("a lookup followed the link: %+v, %v", n, err)
 	}
-	_, err = s.o.ReadLink(s.ctx(), s.as, s.lookup(s.root, "b"))
+	_, err = s.o.ReadLink(s.ctx(), s.as, a)
 	s.want(err, nfs.ErrInval)
 }
 
 func testSpecial(t *testing.T, s suite) {
 	made, err := s.o.MkNod(s.ctx(), s.as, s.root, "pipe", origin.Special{Type: nfs.TypeFIFO}, nfs.SetAttr{Mode: nfs.Set32(0o600)})
+	if !s.o.Caps().SpecialFiles {
+		s.want(err, nfs.ErrNotSupp)
+		return
+	}
 	if err != nil || made.Node.Attr.Type != nfs.TypeFIFO {
 		t.Fatalf("mknod: %+v, %v", made, err)
 	}
