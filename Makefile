@@ -41,6 +41,11 @@ test-all: packages-test build ## all tests, the long ones whole
 	$(GO) vet ./...
 	set +e; SPILLWAY_TEST_ALL=1 $(GO) test -race -json -timeout 120m ./... | $(GO) run ./test/summary
 
+.PHONY: test-kernel
+test-kernel: ## real Linux kernels as the filer's clients: that part of test-all alone (as root)
+	@./scripts/kernel-client
+	set +e; SPILLWAY_TEST_ALL=1 $(GO) test -race -json -timeout 120m ./test/kernel/... | $(GO) run ./test/summary
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for 30 s each
 	./scripts/fuzz 30s

@@ -1,0 +1,31 @@
+package kernel
+
+import (
+	"testing"
+	"time"
+)
+
+// noLocks is what a filer without NLM lacks.
+const noLocks = "locks=the filer has no lock service; its exports are mounted with nolock"
+
+// The suite over a filer, from two machines.
+func TestFiler(t *testing.T) {
+	needsRig(t)
+	guests := bootGuests(t, "one", "two")
+	one, two := guests[0], guests[1]
+
+	t.Run("posix origin", func(t *testing.T) {
+		startFiler(t, "2049", folder(t, "cache"), posixOrigin(folder(t, "nas")))
+		one.mount(t, "2049", "/mnt/nas")
+		two.mount(t, "2049", "/mnt/nas", "noac")
+		suite{on: one, peer: &two, dir: "/mnt/nas", within: 8 * time.Minute, without: []string{noLocks}}.test(t)
+	})
+	t.Run("chain", func(t *testing.T) {
+		startFiler(t, "2049", folder(t, "edge"), posixOrigin(folder(t, "nas")))
+		startFiler(t, "2050", folder(t, "cloud"), nfsOrigin("2049"))
+		one.mount(t, "2050", "/mnt/nas")
+		two.mount(t, "2050", "/mnt/nas", "noac")
+		suite{on: one, peer: &two, dir: "/mnt/nas", within: 8 * time.Minute, without: []string{noLocks}}.test(t)
+	})
+	t.Run("killed and restarted", func(t *testing.T) { testRestart(t, one, two) })
+}

@@ -1,0 +1,137 @@
+package kernel
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// filer is a `spillway filer` of the tests.
+type filer struct {
+	t    *testing.T
+	args []string
+	log  logged
+
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+}
+
+// startFiler starts a filer that listens at a port on every address, and stops it when the test ends.
+func startFiler(t *testing.T, port, cache, origin string, more ...string) *filer {
+	t.Helper()
+	f := &filer{t: t, args: append([]string{"filer", "--listen", "0.0.0.0:" + port, "--cache-dir", cache, "--export", "/nas=" + origin}, more...)}
+	t.Cleanup(func() {
+		f.stop()
+		if t.Failed() {
+			t.Logf("log of spillway %s:\n%s", strings.Join(f.args, " "), tail(f.log.String(), 40))
+		}
+	})
+	f.start()
+	return f
+}
+
+// start starts it, and waits until it is ready.
+func (f *filer) start() {
+	f.t.Helper()
+	p, err := built()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	cmd := exec.Command(p.spillway, f.args...)
+	cmd.Stderr = &f.log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	ready, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		lines := bufio.NewScanner(out)
+		if lines.Scan() && strings.HasPrefix(lines.Text(), "ready ") {
+			close(ready)
+		}
+		_, _ = io.Copy(io.Discard, out)
+		_ = cmd.Wait()
+		close(done)
+	}()
+	f.cmd, f.done = cmd, done
+	select {
+	case <-ready:
+	case <-done:
+		f.t.Fatalf("spillway %s ended before it was ready:\n%s", strings.Join(f.args, " "), f.log.String())
+	case <-time.After(60 * time.Second):
+		f.t.Fatalf("spillway %s is not ready:\n%s", strings.Join(f.args, " "), f.log.String())
+	}
+}
+
+// stop ends it in order.
+func (f *filer) stop() {
+	if f.cmd == nil {
+		return
+	}
+	_ = f.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-f.done:
+	case <-time.After(30 * time.Second):
+		f.kill()
+		f.t.Errorf("spillway %s did not end on SIGTERM", strings.Join(f.args, " "))
+	}
+}
+
+// kill ends it with SIGKILL.
+func (f *filer) kill() {
+	_ = f.cmd.Process.Kill()
+	<-f.done
+}
+
+// logged collects what a process says.
+type logged struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// tail returns the last n lines of a text.
+func tail(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// folder makes an empty folder of the run that everybody may enter.
+func folder(t *testing.T, name string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func posixOrigin(dir string) string { return "posix:" + dir }
+
+func nfsOrigin(port string) string { return fmt.Sprintf("nfs:127.0.0.1:%s/nas", port) }
