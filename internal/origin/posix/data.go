@@ -64,7 +64,7 @@ func (o *Origin) Write(_ context.Context, as origin.Cred, id origin.ID, off uint
 	if off+uint64(len(data)) > 1<<62 || off > 1<<62 {
 		return r, nfs.ErrFBig
 	}
-	f, _, err := o.openData(as, id, os.O_WRONLY)
+	f, st, err := o.openData(as, id, os.O_WRONLY)
 	if err != nil {
 		return r, err
 	}
@@ -73,7 +73,10 @@ func (o *Origin) Write(_ context.Context, as origin.Cred, id origin.ID, off uint
 
 	unlock := o.lockWCC(id)
 	before, err1 := statFD(fd)
-	r.N, err = f.WriteAt(data, int64(off))
+	err = o.asWriter(as, &st, func() (err error) {
+		r.N, err = f.WriteAt(data, int64(off))
+		return err
+	})
 	after, err2 := statFD(fd)
 	unlock()
 	if err1 == nil && err2 == nil {
@@ -97,6 +100,15 @@ func (o *Origin) Write(_ context.Context, as origin.Cred, id origin.ID, off uint
 	}
 	r.Committed, r.Verifier = how, o.verf.now()
 	return r, nil
+}
+
+// asWriter runs fn, which changes a file's bytes. A program with set-user-id or set-group-id must lose them when somebody
+// else changes it: the kernel sees to that if it knows who it is. Other files are opened as the caller, and that is enough.
+func (o *Origin) asWriter(as origin.Cred, st *unix.Statx_t, fn func() error) error {
+	if st.Mode&(unix.S_ISUID|unix.S_ISGID) == 0 {
+		return fn()
+	}
+	return o.callers.run(as, fn)
 }
 
 // Commit syncs the whole file; a failed sync also moves the verifier, for what it lost may be older writes.

@@ -56,6 +56,9 @@ func (o *Origin) makeObject(as origin.Cred, dir origin.ID, name string, set nfs.
 		if err != nil {
 			return err
 		}
+		if typeOf(st.Mode) == nfs.TypeDirectory { // it has set-group-id from its parent, and keeps it
+			set.Mode.Value |= uint32(st.Mode) & unix.S_ISGID
+		}
 		if err := o.apply(as, fd, &st, set); err != nil {
 			return err
 		}

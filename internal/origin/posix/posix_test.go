@@ -154,3 +154,57 @@ func TestRunsAsTheCaller(t *testing.T) {
 		t.Errorf("a member of the group: %v", err)
 	}
 }
+
+// A program with set-user-id loses it when somebody else writes to it or cuts it, as on a local file system.
+func TestSetUserIDIsLost(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	o := open(t, dir, false)
+	root, _ := o.Root(t.Context())
+	user := origin.Cred{UID: 4242, GID: 4343}
+	path := filepath.Join(dir, "tool")
+	for what, change := range map[string]func(id origin.ID) error{
+		"write": func(id origin.ID) error {
+			_, err := o.Write(t.Context(), user, id, 0, []byte("y"), nfs.Unstable)
+			return err
+		},
+		"truncate": func(id origin.ID) error {
+			_, err := o.SetAttr(t.Context(), user, id, nfs.SetAttr{Size: nfs.Set64(0)}, nil)
+			return err
+		},
+	} {
+		if err := errors.Join(os.WriteFile(path, []byte("x"), 0o666), syscall.Chmod(path, 0o6777)); err != nil {
+			t.Fatal(err)
+		}
+		tool, _, err := o.Lookup(t.Context(), user, root.ID, "tool")
+		if err != nil || tool.Attr.Mode != 0o6777 {
+			t.Fatalf("mode %o, %v", tool.Attr.Mode, err)
+		}
+		if err := change(tool.ID); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if a, err := o.GetAttr(t.Context(), user, tool.ID); err != nil || a.Mode != 0o777 {
+			t.Errorf("mode %o after somebody else's %s, %v", a.Mode, what, err)
+		}
+	}
+}
+
+// A folder that is made in one with set-group-id has it too, although clients send a mode without it.
+func TestSetGroupIDIsInherited(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Chmod(dir, 0o2755); err != nil {
+		t.Fatal(err)
+	}
+	o := open(t, dir, false)
+	root, _ := o.Root(t.Context())
+	made, err := o.MkDir(t.Context(), me, root.ID, "d", nfs.SetAttr{Mode: nfs.Set32(0o755)})
+	if err != nil || made.Node.Attr.Mode != 0o2755 {
+		t.Errorf("mode %o, %v", made.Node.Attr.Mode, err)
+	}
+	made, err = o.Create(t.Context(), me, root.ID, "f", origin.CreateHow{Mode: nfs.Guarded, Attr: nfs.SetAttr{Mode: nfs.Set32(0o644)}})
+	if err != nil || made.Node.Attr.Mode != 0o644 {
+		t.Errorf("mode %o of a file, %v", made.Node.Attr.Mode, err)
+	}
+}

@@ -82,7 +82,7 @@ func (o *Origin) truncate(as origin.Cred, fd int, st *unix.Statx_t, size uint64)
 		return err
 	}
 	defer f.Close()
-	return f.Truncate(int64(size))
+	return o.asWriter(as, st, func() error { return f.Truncate(int64(size)) })
 }
 
 func setTimes(fd int, set nfs.SetAttr) error {
