@@ -56,8 +56,11 @@ func (o *Origin) makeObject(as origin.Cred, dir origin.ID, name string, set nfs.
 		if err != nil {
 			return err
 		}
-		if typeOf(st.Mode) == nfs.TypeDirectory { // it has set-group-id from its parent, and keeps it
+		if typeOf(st.Mode) == nfs.TypeDirectory { // it may have set-group-id from its parent, and keeps it
 			set.Mode.Value |= uint32(st.Mode) & unix.S_ISGID
+		}
+		if set.Mode.Value == uint32(st.Mode)&0o7777 {
+			set.Mode.Set = false // chmod(2) by somebody outside the group would take set-group-id away
 		}
 		if err := o.apply(as, fd, &st, set); err != nil {
 			return err

@@ -2,6 +2,7 @@ package posix_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -199,11 +200,20 @@ func TestSetGroupIDIsInherited(t *testing.T) {
 	}
 	o := open(t, dir, false)
 	root, _ := o.Root(t.Context())
-	made, err := o.MkDir(t.Context(), me, root.ID, "d", nfs.SetAttr{Mode: nfs.Set32(0o755)})
-	if err != nil || made.Node.Attr.Mode != 0o2755 {
-		t.Errorf("mode %o, %v", made.Node.Attr.Mode, err)
+	who := []origin.Cred{me}
+	if os.Getuid() == 0 {
+		who = append(who, origin.Cred{UID: 4242, GID: 4343}) // who is not in the folder's group
+		if err := syscall.Chmod(dir, 0o2777); err != nil {
+			t.Fatal(err)
+		}
 	}
-	made, err = o.Create(t.Context(), me, root.ID, "f", origin.CreateHow{Mode: nfs.Guarded, Attr: nfs.SetAttr{Mode: nfs.Set32(0o644)}})
+	for i, as := range who {
+		made, err := o.MkDir(t.Context(), as, root.ID, fmt.Sprint("d", i), nfs.SetAttr{Mode: nfs.Set32(0o755)})
+		if err != nil || made.Node.Attr.Mode != 0o2755 {
+			t.Errorf("mode %o, %v", made.Node.Attr.Mode, err)
+		}
+	}
+	made, err := o.Create(t.Context(), me, root.ID, "f", origin.CreateHow{Mode: nfs.Guarded, Attr: nfs.SetAttr{Mode: nfs.Set32(0o644)}})
 	if err != nil || made.Node.Attr.Mode != 0o644 {
 		t.Errorf("mode %o of a file, %v", made.Node.Attr.Mode, err)
 	}
