@@ -18,14 +18,20 @@ func TestFiler(t *testing.T) {
 		startFiler(t, "2049", folder(t, "cache"), posixOrigin(folder(t, "nas")))
 		one.mount(t, "2049", "/mnt/nas")
 		two.mount(t, "2049", "/mnt/nas", "noac")
-		suite{on: one, peer: &two, dir: "/mnt/nas", within: 8 * time.Minute, without: []string{noLocks}}.test(t)
+		suite{on: one, peer: &two, dir: "/mnt/nas", within: 20 * time.Minute, without: []string{noLocks}}.test(t)
 	})
 	t.Run("chain", func(t *testing.T) {
 		startFiler(t, "2049", folder(t, "edge"), posixOrigin(folder(t, "nas")))
 		startFiler(t, "2050", folder(t, "cloud"), nfsOrigin("2049"))
 		one.mount(t, "2050", "/mnt/nas")
 		two.mount(t, "2050", "/mnt/nas", "noac")
-		suite{on: one, peer: &two, dir: "/mnt/nas", within: 8 * time.Minute, without: []string{noLocks}}.test(t)
+		run := "Map|Open|Truncate|Sync|Permission|SetUserID|AcrossClients"
+		if whole() {
+			run = ""
+		}
+		suite{on: one, peer: &two, dir: "/mnt/nas", run: run, within: 20 * time.Minute, without: []string{noLocks}}.test(t)
 	})
 	t.Run("killed and restarted", func(t *testing.T) { testRestart(t, one, two) })
+	t.Run("tools", func(t *testing.T) { testTools(t, one) })
+	t.Run("locks", func(t *testing.T) { testLocks(t, one, two) })
 }

@@ -79,15 +79,14 @@ func once(t *testing.T, what string, listing []string, n int) {
 func TestListWhileChanging(t *testing.T) {
 	dir := scratch(t)
 	peer := startPeer(t)
-	const stable = 1200
+	stable, rounds := 400, 30
+	if whole() {
+		stable, rounds = 5000, 3000
+	}
 	for i := range stable {
 		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("stable%04d", i)))
 		check(t, err)
 		check(t, f.Close())
-	}
-	rounds := 40
-	if whole() {
-		rounds = 3000
 	}
 	changing := peer.begin(t, request{Op: "churn", Path: dir, Count: rounds})
 	listings := 0

@@ -113,7 +113,7 @@ func furnish(root, software string, o Options) error {
 		return err
 	}
 	for name, text := range map[string]string{
-		"passwd":        "root:x:0:0:root:/root:/bin/sh\nstatd:x:101:65534::/var/lib/nfs:/bin/false\nnobody:x:65534:65534::/:/bin/false\n",
+		"passwd":        "root:x:0:0:root:/root:/bin/sh\n_rpc:x:100:65534::/run/rpcbind:/bin/false\nstatd:x:101:65534::/var/lib/nfs:/bin/false\nnobody:x:65534:65534::/:/bin/false\n",
 		"group":         "root:x:0:\nnogroup:x:65534:\n",
 		"hosts":         "127.0.0.1 localhost\n" + Host + " host\n",
 		"nsswitch.conf": "hosts: files\n",

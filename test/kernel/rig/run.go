@@ -57,7 +57,8 @@ func (g *Guest) Output(ctx context.Context, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// MountOptions are those with which a kernel mounts an export of ours: the filer answers NFS and MOUNT on one port.
+// MountOptions are those with which a kernel mounts an export of ours: the filer answers NFS and MOUNT on one port. Of
+// two options that contradict each other the later one counts.
 func MountOptions(port string, more ...string) string {
 	return strings.Join(append([]string{"vers=3,proto=tcp,mountproto=tcp,port=" + port + ",mountport=" + port + ",nolock,hard"}, more...), ",")
 }
