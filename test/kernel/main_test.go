@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 // needsRig skips the test where no kernel can be booted.
 func needsRig(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("booting machines is not short")
+	}
 	if missing := rig.Missing(); missing != "" {
 		t.Skip(missing)
 	}
