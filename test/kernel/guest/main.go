@@ -17,12 +17,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "guest: this is the first process of a test machine, and of no use elsewhere")
 		os.Exit(2)
 	}
-	if err := run(); err != nil {
-		fmt.Println("guest:", err)
-	}
+	fmt.Println("guest:", run())
 	powerOff()
 }
 
+// run serves until that fails.
 func run() error {
 	if err := boot(); err != nil {
 		return err

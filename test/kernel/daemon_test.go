@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// filer is a `spillway filer` of the tests.
-type filer struct {
+// daemon is a part of Spillway that runs beside the guests.
+type daemon struct {
 	t    *testing.T
 	args []string
 	log  logged
@@ -26,34 +26,40 @@ type filer struct {
 }
 
 // startFiler starts a filer that listens at a port on every address, and stops it when the test ends.
-func startFiler(t *testing.T, port, cache, origin string, more ...string) *filer {
+func startFiler(t *testing.T, port, cache, origin string, more ...string) *daemon {
 	t.Helper()
-	f := &filer{t: t, args: append([]string{"filer", "--listen", "0.0.0.0:" + port, "--cache-dir", cache, "--export", "/nas=" + origin}, more...)}
+	return startDaemon(t, append([]string{"filer", "--listen", "0.0.0.0:" + port, "--cache-dir", cache, "--export", "/nas=" + origin}, more...)...)
+}
+
+// startDaemon runs `spillway args…` until the test ends.
+func startDaemon(t *testing.T, args ...string) *daemon {
+	t.Helper()
+	d := &daemon{t: t, args: args}
 	t.Cleanup(func() {
-		f.stop()
+		d.stop()
 		if t.Failed() {
-			t.Logf("log of spillway %s:\n%s", strings.Join(f.args, " "), tail(f.log.String(), 40))
+			t.Logf("log of spillway %s:\n%s", strings.Join(d.args, " "), tail(d.log.String(), 40))
 		}
 	})
-	f.start()
-	return f
+	d.start()
+	return d
 }
 
 // start starts it, and waits until it is ready.
-func (f *filer) start() {
-	f.t.Helper()
+func (d *daemon) start() {
+	d.t.Helper()
 	p, err := built()
 	if err != nil {
-		f.t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	cmd := exec.Command(p.spillway, f.args...)
-	cmd.Stderr = &f.log
+	cmd := exec.Command(p.spillway, d.args...)
+	cmd.Stderr = &d.log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		f.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		f.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -65,34 +71,34 @@ func (f *filer) start() {
 		_ = cmd.Wait()
 		close(done)
 	}()
-	f.cmd, f.done = cmd, done
+	d.cmd, d.done = cmd, done
 	select {
 	case <-ready:
 	case <-done:
-		f.t.Fatalf("spillway %s ended before it was ready:\n%s", strings.Join(f.args, " "), f.log.String())
+		d.t.Fatalf("spillway %s ended before it was ready:\n%s", strings.Join(d.args, " "), d.log.String())
 	case <-time.After(60 * time.Second):
-		f.t.Fatalf("spillway %s is not ready:\n%s", strings.Join(f.args, " "), f.log.String())
+		d.t.Fatalf("spillway %s is not ready:\n%s", strings.Join(d.args, " "), d.log.String())
 	}
 }
 
 // stop ends it in order.
-func (f *filer) stop() {
-	if f.cmd == nil {
+func (d *daemon) stop() {
+	if d.cmd == nil {
 		return
 	}
-	_ = f.cmd.Process.Signal(syscall.SIGTERM)
+	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-f.done:
+	case <-d.done:
 	case <-time.After(30 * time.Second):
-		f.kill()
-		f.t.Errorf("spillway %s did not end on SIGTERM", strings.Join(f.args, " "))
+		d.kill()
+		d.t.Errorf("spillway %s did not end on SIGTERM", strings.Join(d.args, " "))
 	}
 }
 
 // kill ends it with SIGKILL.
-func (f *filer) kill() {
-	_ = f.cmd.Process.Kill()
-	<-f.done
+func (d *daemon) kill() {
+	_ = d.cmd.Process.Kill()
+	<-d.done
 }
 
 // logged collects what a process says.
