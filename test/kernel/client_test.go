@@ -34,5 +34,7 @@ func TestFiler(t *testing.T) {
 	t.Run("killed and restarted", func(t *testing.T) { testRestart(t, one, two) })
 	t.Run("tools", func(t *testing.T) { testTools(t, one) })
 	t.Run("locks", func(t *testing.T) { testLocks(t, one, two) })
-	t.Run("agent", func(t *testing.T) { testAgent(t, one) })
+	if whole() {
+		t.Run("agent", func(t *testing.T) { testAgent(t, one) })
+	}
 }

@@ -21,8 +21,9 @@ type daemon struct {
 	args []string
 	log  logged
 
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
+	cmd   *exec.Cmd
+	done  chan struct{} // closed when it has ended
+	ready string        // what it said when it was ready, JSON
 }
 
 // startFiler starts a filer that listens at a port on every address, and stops it when the test ends.
@@ -61,11 +62,13 @@ func (d *daemon) start() {
 	if err := cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
-	ready, done := make(chan struct{}), make(chan struct{})
+	ready, done := make(chan string, 1), make(chan struct{})
 	go func() {
 		lines := bufio.NewScanner(out)
-		if lines.Scan() && strings.HasPrefix(lines.Text(), "ready ") {
-			close(ready)
+		if lines.Scan() {
+			if text, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
+				ready <- text
+			}
 		}
 		_, _ = io.Copy(io.Discard, out)
 		_ = cmd.Wait()
@@ -73,7 +76,7 @@ func (d *daemon) start() {
 	}()
 	d.cmd, d.done = cmd, done
 	select {
-	case <-ready:
+	case d.ready = <-ready:
 	case <-done:
 		d.t.Fatalf("spillway %s ended before it was ready:\n%s", strings.Join(d.args, " "), d.log.String())
 	case <-time.After(60 * time.Second):
