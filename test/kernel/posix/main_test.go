@@ -58,13 +58,21 @@ func overNFS(t *testing.T, dir string) bool {
 // whole reports whether the long tests run whole.
 func whole() bool { return os.Getenv("SPILLWAY_TEST_ALL") != "" }
 
+// lacks says why the file system lacks something; "" if it does not.
+func lacks(feature string) string {
+	for _, entry := range strings.Split(os.Getenv("SPILLWAY_POSIX_WITHOUT"), ";") {
+		if name, why, _ := strings.Cut(entry, "="); name == feature {
+			return why
+		}
+	}
+	return ""
+}
+
 // needs skips the test where the file system lacks something.
 func needs(t *testing.T, feature string) {
 	t.Helper()
-	for _, entry := range strings.Split(os.Getenv("SPILLWAY_POSIX_WITHOUT"), ";") {
-		if name, why, _ := strings.Cut(entry, "="); name == feature {
-			t.Skip("this file system has no " + feature + ": " + why)
-		}
+	if why := lacks(feature); why != "" {
+		t.Skip("this file system has no " + feature + ": " + why)
 	}
 }
 

@@ -106,6 +106,7 @@ func TestPermissionsOfFolders(t *testing.T) {
 // Set-user-id does not survive somebody else's write, nor a change of the owner.
 func TestSetUserIDIsLost(t *testing.T) {
 	needsRoot(t)
+	needs(t, "set-user-id")
 	dir := scratch(t)
 	reachable(t, dir)
 	path := filepath.Join(dir, "tool")
@@ -116,10 +117,8 @@ func TestSetUserIDIsLost(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if _, err := f.Write([]byte("y")); err != nil {
-			return err
-		}
-		return f.Close()
+		_, err = f.Write([]byte("y"))
+		return errors.Join(err, f.Close())
 	}))
 	if s := stat(t, path); s.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
 		t.Errorf("mode %o after another user's write", s.Mode&0o7777)
