@@ -9,15 +9,17 @@ import (
 
 // Outlook is what a number of nodes leads to.
 type Outlook struct {
-	Jobs   map[string]time.Time // when each job's work that could start now ends; absent: unknown or never
+	Jobs   map[string]time.Time // when each job ends, with what must follow the work that could start now; absent: unknown or never
 	Finish time.Time            // the last of them; zero: none
 	Cost   float64              // of the rented nodes from now until nothing of the work runs on them
 }
 
 // Forecast returns when work ends and what it costs with the given number of nodes in each pool; a pool that is not
-// named has none. Existing nodes are used first.
+// named has none. Existing nodes are used first. Work that waits for other work counts as far as it is known how long it
+// takes and one of the nodes can do it.
 func Forecast(now time.Time, in Input, nodes map[string]int) Outlook {
 	p := newPlanner(now, in)
+	p.all = true
 	r := p.try(nodes)
 	out := Outlook{Jobs: map[string]time.Time{}, Cost: r.cost}
 	for i, end := range r.ends {
@@ -45,6 +47,7 @@ type planner struct {
 	busy     map[string]float64 // node → seconds until it is free, for rented nodes
 	homeBusy map[string]float64 // Home's name → node-seconds of running tasks
 	goalless map[string]bool    // rented nodes on which only work without a goal runs
+	all      bool               // work that cannot start yet is laid out too
 }
 
 func newPlanner(now time.Time, in Input) *planner {
@@ -124,15 +127,26 @@ func (p *planner) try(counts map[string]int) result {
 	}
 	r := result{ends: make([]float64, len(p.work))}
 	for i, w := range p.work {
-		end, ok := place(w, lanes, w.Runnable)
-		if !ok {
+		tasks := w.Runnable
+		if p.all {
+			tasks += w.Later
+		}
+		end, ok := place(w, lanes, tasks)
+		switch {
+		case ok:
+		case w.Runnable > 0:
 			end = math.Inf(1)
+		default:
+			end = 0
 		}
 		if w.Runnable > 0 {
 			end += w.anywhere().Spread // the last task may be a slow one
 		}
 		for _, run := range w.Running {
 			end = max(end, p.left(w, run))
+		}
+		if p.all {
+			end += w.Tail.Seconds()
 		}
 		r.ends[i] = end
 	}

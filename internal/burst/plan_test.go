@@ -268,6 +268,23 @@ func TestForecast(t *testing.T) {
 	}
 }
 
+// A step that waits for the frames counts, whether or not its place in the order of work is after theirs.
+func TestForecastWithWhatFollows(t *testing.T) {
+	frames := shot(func(w *burst.Work) { w.Tail = 10 * time.Second })
+	encode := shot(func(w *burst.Work) { w.Runnable, w.Later, w.Expected = 0, 1, 10 })
+	unknown := shot(func(w *burst.Work) { w.Runnable, w.Later, w.Expected = 0, 1, 0 })
+	elsewhere := shot(func(w *burst.Work) { w.Runnable, w.Later, w.Slots = 0, 1, nil })
+	for n, want := range map[int]float64{0: 211.6, 1: 115.8, 2: 82.2} {
+		got := burst.Forecast(now, farm([]burst.Work{frames, encode, unknown, elsewhere}, nil), map[string]int{"burst": n})
+		if d := got.Jobs["j1"].Sub(now).Seconds() - want; d < -0.01 || d > 0.01 {
+			t.Errorf("%d nodes: the job ends in %v, want %v s", n, got.Jobs["j1"].Sub(now), want)
+		}
+	}
+	if got := burst.Plan(now, farm([]burst.Work{frames, encode}, nil)); got[0].Want != burst.Plan(now, farm([]burst.Work{frames}, nil))[0].Want {
+		t.Errorf("what cannot start yet is demand: %+v", got)
+	}
+}
+
 func ExamplePlan() {
 	in := burst.Input{
 		Work: []burst.Work{{
