@@ -35,6 +35,7 @@ type cli struct {
 	Openjd     OpenjdCmd     `cmd:"" name:"openjd" help:"Work on Open Job Description templates without a server."`
 	Server     ServerCmd     `cmd:"" name:"server" help:"Run the control plane: scheduler, burst planner, API and web page."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
+	Token      TokenCmd      `cmd:"" help:"Make tokens with which nodes and filers join the farm."`
 	Supervise  SuperviseCmd  `cmd:"" hidden:"" help:"Run one session; agents start it."`
 	NodeHelper NodeHelperCmd `cmd:"" hidden:"" name:"node-helper" help:"Do one thing that may hang with the storage; agents start it."`
 	Wan        WanCmd        `cmd:"" help:"Emulate a wide-area link on this machine."`

@@ -148,6 +148,24 @@ func TestSubmitBundle(t *testing.T) {
 	f.refuses(1, `no such file`, "job", "submit", filepath.Join(dir, "gone"))
 }
 
+func TestTokenCreate(t *testing.T) {
+	f := startRemote(t)
+	code, out, errOut := f.spillway("token", "create", "ws-*", "--site", "studio", "--uses", "3", "--life", "7d")
+	if code != 0 || out != "spw_1\n" || !regexp.MustCompile(`good for 3 nodes called ws-\* at studio until 20.*--token-file`).MatchString(errOut) {
+		t.Errorf("exit %d: %q %q", code, out, errOut)
+	}
+	file := filepath.Join(t.TempDir(), "edge.token")
+	f.wants(`^$`, "token", "create", "edge", "--for", "filer", "-o", file)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || info.Size() != 6 {
+		t.Errorf("the token's file: %v, %v", info, err)
+	}
+	f.refuses(2, `file exists`, "token", "create", "edge", "-o", file)
+	f.wants(`"secret": "spw_3"`, "token", "create", "edge", "--json")
+	f.refuses(2, `must be one of "agent","filer"`, "token", "create", "x", "--for", "server")
+	f.refuses(2, `for 0 machines`, "token", "create", "x", "--uses", "0")
+	f.refuses(2, `no span of time`, "token", "create", "x", "--life", "soon")
+}
+
 func TestFollow(t *testing.T) {
 	f := startRemote(t)
 	// Each line that is printed makes the next thing happen; the first happens when the stream is opened.

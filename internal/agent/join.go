@@ -92,7 +92,7 @@ func explainJoin(err error, c Config) error {
 	var tlsError *tls.CertificateVerificationError
 	switch connect.CodeOf(err) {
 	case connect.CodeUnauthenticated:
-		return fault.WithHint(fault.Wrap(fault.Denied, err, "the server does not accept the join token"), "a token works once and for a while: make a new one on the server")
+		return fault.WithHint(fault.Wrap(fault.Denied, err, "the server does not accept the join token"), "a token works once and for a while: make a new one (spillway token create)")
 	case connect.CodeAlreadyExists:
 		return fault.WithHint(fault.Wrap(fault.Conflict, err, "the server refuses the name"), "another node is called %q: choose another --name", c.Name)
 	case connect.CodePermissionDenied, connect.CodeInvalidArgument, connect.CodeFailedPrecondition, connect.CodeUnimplemented:

@@ -117,6 +117,13 @@ func (c *Client) Filers(ctx context.Context) ([]restv1.Filer, error) {
 	return l.Filers, err
 }
 
+// MintToken makes a join token. It is not repeated: each call makes another one.
+func (c *Client) MintToken(ctx context.Context, r restv1.TokenRequest) (restv1.Token, error) {
+	var t restv1.Token
+	_, err := c.call(ctx, http.MethodPost, "/tokens", nil, "", r, &t, false)
+	return t, err
+}
+
 // Summary returns the farm now.
 func (c *Client) Summary(ctx context.Context) (restv1.Summary, error) {
 	return get[restv1.Summary](ctx, c, "/summary", nil)

@@ -150,6 +150,35 @@ func TestStrangersAreRefused(t *testing.T) {
 	a.connect()
 }
 
+func TestTokensAreMade(t *testing.T) {
+	w, _, _ := filerWorld(t, nil)
+	ctx := context.Background()
+	made, err := w.MintToken(ctx, restv1.TokenRequest{Role: "agent", Names: "ws-*", Site: "studio", Uses: 2, LifeSeconds: 3600})
+	w.must(err)
+	if left := time.Until(made.Expires); made.Uses != 2 || left < 50*time.Minute || left > time.Hour {
+		t.Errorf("made %+v", made)
+	}
+	for name, welcome := range map[string]bool{"ws-01": true, "ws-02": true, "burst-1": false} {
+		if err := (&fakeAgent{t: t, name: name, site: "studio"}).join(w, made.Secret); (err == nil) != welcome {
+			t.Errorf("%s joins: %v", name, err)
+		}
+	}
+	if made, err := w.MintToken(ctx, restv1.TokenRequest{Role: "filer", Names: "edge"}); err != nil || made.Uses != 1 || time.Until(made.Expires) < 23*time.Hour {
+		t.Errorf("a filer's: %+v, %v", made, err)
+	}
+	for what, r := range map[string]restv1.TokenRequest{
+		"no names":      {Role: "agent"},
+		"no pattern":    {Role: "filer", Names: "["},
+		"no such site":  {Role: "agent", Names: "ws-01", Site: "moon"},
+		"no such filer": {Role: "filer", Names: "edgy"},
+		"server's own":  {Role: "server", Names: "studio"},
+	} {
+		if _, err := w.MintToken(ctx, r); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestSlowAgentDelaysNobody(t *testing.T) {
 	w := newWorld(t, nil)
 	slow := w.newAgent("ws-slow", "plain", "")

@@ -1,13 +1,18 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/spillway/spillway/api/restv1"
 	"github.com/spillway/spillway/internal/farm"
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/identity"
@@ -55,4 +60,50 @@ func (s *Server) mintTokens() error {
 		}
 	}
 	return nil
+}
+
+// MintToken implements rest.Fleet.
+func (s *Server) MintToken(_ context.Context, r restv1.TokenRequest) (restv1.Token, error) {
+	if err := s.checkToken(&r); err != nil {
+		return restv1.Token{}, err
+	}
+	g := join.Grant{
+		Role: identity.Role(r.Role), Names: r.Names, Site: farm.SiteID(r.Site), Uses: max(r.Uses, 1), Comment: r.Comment,
+		Expires: time.Now().UTC().Add(time.Duration(r.LifeSeconds) * time.Second).Truncate(time.Second),
+	}
+	if r.LifeSeconds == 0 {
+		g.Expires = time.Now().UTC().Add(join.Lifetime).Truncate(time.Second)
+	}
+	secret, err := s.Mint(g)
+	if err != nil {
+		return restv1.Token{}, err
+	}
+	s.config.Log.Info("a join token was made", "role", r.Role, "names", r.Names, "site", r.Site, "uses", g.Uses, "expires", g.Expires, "for", r.Comment)
+	return restv1.Token{Secret: secret, Role: r.Role, Names: r.Names, Site: r.Site, Uses: g.Uses, Expires: g.Expires}, nil
+}
+
+func siteList(names []farm.SiteID) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, string(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+// checkToken refuses what would make a token that nobody can use.
+func (s *Server) checkToken(r *restv1.TokenRequest) error {
+	sites := s.config.sites()
+	if _, known := sites[farm.SiteID(r.Site)]; r.Site != "" && !known {
+		names := slices.Sorted(maps.Keys(sites))
+		return fault.WithHint(fault.New(fault.Invalid, "no storage is configured at a site %q", r.Site), "the farm's sites: %s", siteList(names))
+	}
+	if r.Role != string(identity.RoleFiler) {
+		return nil
+	}
+	for i := range s.config.Filers {
+		if match, err := path.Match(r.Names, s.config.Filers[i].Name); err != nil || match {
+			return nil // a pattern that is none is refused where tokens are made
+		}
+	}
+	return fault.WithHint(fault.New(fault.Invalid, "no filer %q is configured", r.Names), "add it to the filers of the server's configuration first")
 }

@@ -33,8 +33,8 @@ type Grant struct {
 	Comment string      `json:"comment,omitempty"` // for whom
 }
 
-// lifetime of a token whose grant names none.
-const lifetime = 24 * time.Hour
+// Lifetime of a token whose grant names none.
+const Lifetime = 24 * time.Hour
 
 // Member is a name that has been given to a key.
 type Member struct {
@@ -101,7 +101,7 @@ func (t *Table) Mint(g Grant, now time.Time) (string, error) {
 		g.Uses = 1
 	}
 	if g.Expires.IsZero() {
-		g.Expires = now.Add(lifetime)
+		g.Expires = now.Add(Lifetime)
 	}
 	secret, hash := identity.NewToken()
 
@@ -115,7 +115,7 @@ func (t *Table) Mint(g Grant, now time.Time) (string, error) {
 
 // errToken tells a stranger nothing about which tokens exist.
 func errToken() error {
-	return fault.WithHint(fault.New(fault.Denied, "the join token is unknown, used up or expired"), "ask the server's operator for a new one")
+	return fault.WithHint(fault.New(fault.Denied, "the join token is unknown, used up or expired"), "ask the server's operator for a new one (spillway token create)")
 }
 
 // Redeem checks a token and gives the name to the key of the request (PKCS #10, DER). The same key may repeat it for the

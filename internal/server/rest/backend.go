@@ -59,6 +59,8 @@ type Fleet interface {
 	Decisions(ctx context.Context, limit int) ([]restv1.Decision, error)
 	// Filers returns the status of each filer, at most a few seconds old. A filer that does not answer is listed as such.
 	Filers(ctx context.Context) ([]restv1.Filer, error)
+	// MintToken makes a join token. Invalid: names that are no pattern, an unknown site, a filer that is not configured.
+	MintToken(ctx context.Context, r restv1.TokenRequest) (restv1.Token, error)
 }
 
 // Streams answers with what is long or goes on.

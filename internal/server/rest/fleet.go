@@ -17,6 +17,8 @@ type nodesQuery struct {
 	All bool `query:"all" doc:"Deleted ones too."`
 }
 
+type tokenRequest struct{ Body restv1.TokenRequest }
+
 type limitQuery struct {
 	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }
@@ -51,4 +53,7 @@ func (s *server) fleetRoutes(api huma.API) {
 		list, err := s.Fleet.Filers(ctx)
 		return restv1.FilerList{Filers: some(list)}, err
 	})
+	endpoint(s, api, http.MethodPost, "/tokens", "Make a join token", func(ctx context.Context, in *tokenRequest) (restv1.Token, error) {
+		return s.Fleet.MintToken(ctx, in.Body)
+	}, func(op *huma.Operation) { op.DefaultStatus = http.StatusCreated })
 }

@@ -96,6 +96,16 @@ func TestFleetEndpoints(t *testing.T) {
 	if l := get[restv1.FilerList](f, "/api/v1/filers"); len(l.Filers) != 2 || l.Filers[1].OK {
 		t.Errorf("filers: %+v", l)
 	}
+	status, _, body := f.request("POST", "/api/v1/tokens", `{"role":"agent","names":"ws-*","site":"studio","uses":3,"lifeSeconds":60}`)
+	if made := decode[restv1.Token](t, body); status != http.StatusCreated || made.Secret == "" || made.Uses != 3 || made.Expires.IsZero() {
+		t.Errorf("token: %d %s", status, body)
+	}
+	if status, _, body := f.request("POST", "/api/v1/tokens", `{"role":"server","names":"x"}`); status != http.StatusUnprocessableEntity {
+		t.Errorf("a server's token: %d %s", status, body)
+	}
+	if status, _, body := f.request("POST", "/api/v1/tokens", `{"role":"agent","names":"x"}`, "Authorization", ""); status != http.StatusUnauthorized {
+		t.Errorf("a token without a token: %d %s", status, body)
+	}
 	if got := get[restv1.Attempt](f, "/api/v1/attempts/"+a); got.State != "running" || got.Site != "studio" {
 		t.Errorf("attempt: %+v", got)
 	}

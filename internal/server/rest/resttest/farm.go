@@ -34,6 +34,7 @@ type Farm struct {
 	decisions []restv1.Decision
 	filers    []restv1.Filer
 	ids       int
+	tokens    int // made
 }
 
 var (

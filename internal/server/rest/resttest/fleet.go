@@ -3,7 +3,9 @@ package resttest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spillway/spillway/api/restv1"
 )
@@ -96,6 +98,20 @@ func (f *Farm) list(all bool) []restv1.Node {
 		return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Site, b.Site), cmp.Compare(a.ID, b.ID))
 	})
 	return list
+}
+
+// MintToken implements rest.Fleet. The secret tells which call made it.
+func (f *Farm) MintToken(ctx context.Context, r restv1.TokenRequest) (restv1.Token, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return restv1.Token{}, err
+	}
+	defer unlock()
+	f.tokens++
+	life := time.Duration(r.LifeSeconds) * time.Second
+	return restv1.Token{
+		Secret: fmt.Sprintf("spw_%d", f.tokens), Role: r.Role, Names: r.Names, Site: r.Site, Uses: max(r.Uses, 1), Expires: f.now().UTC().Add(cmp.Or(life, 24*time.Hour)),
+	}, nil
 }
 
 // Pools implements rest.Fleet.

@@ -332,6 +332,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a join token */
+        post: operations["post-tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/version": {
         parameters: {
             query?: never;
@@ -807,6 +824,39 @@ export interface components {
             /** @description Of all jobs that are not over. */
             units: components["schemas"]["Counts"];
             version: string;
+        };
+        Token: {
+            /** Format: date-time */
+            expires: string;
+            names: string;
+            role: string;
+            secret: string;
+            site?: string;
+            /** Format: int64 */
+            uses: number;
+        };
+        TokenRequest: {
+            /** @description For whom it is. */
+            comment?: string;
+            /**
+             * Format: int64
+             * @description How long it is good for; 0: a day.
+             */
+            lifeSeconds?: number;
+            /** @description The name, or a pattern of names such as ws-*. A token for exactly one name may give the name to a machine that has been installed anew. */
+            names: string;
+            /**
+             * @description Who may join with it.
+             * @enum {string}
+             */
+            role: "agent" | "filer";
+            /** @description Where its agents must be; empty: anywhere. */
+            site?: string;
+            /**
+             * Format: int64
+             * @description How many machines may join with it; 0: one.
+             */
+            uses?: number;
         };
         Traffic: {
             /** Format: int64 */
@@ -1606,6 +1656,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
                 };
             };
             /** @description A problem */
