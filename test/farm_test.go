@@ -16,7 +16,7 @@ import (
 	"github.com/spillway/spillway/internal/provider/process"
 )
 
-// patience bounds every wait for something that takes a moment on an idle machine.
+// patience bounds every wait for something that takes a moment on an idle machine: it may be a very busy one.
 const patience = 2 * time.Minute
 
 // mark is the environment variable by which every process of a test's farm is found again.
@@ -68,7 +68,7 @@ func newFolderFarm(t *testing.T) *testFarm {
 	t.Helper()
 	f := newFarm(t)
 	f.configure(fmt.Sprintf(`
-lease: 6s
+lease: 60s
 heartbeat: 500ms
 storage:
   - {name: nas, path: %q, sources: [{path: %q}], sites: {studio: {direct: %q}}}
@@ -189,12 +189,14 @@ func (f *testFarm) attempts(id string) []restv1.Attempt {
 	return list
 }
 
-// wait waits until a job is over and returns it.
+// wait waits until a job is over and returns it. It gives up when nothing has happened for longer than patience.
 func (f *testFarm) wait(id string) restv1.Job {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
+	ctx, cancel := context.WithCancel(f.t.Context())
 	defer cancel()
-	job, err := f.api.Watch(ctx, id, unwatched{})
+	quiet := time.AfterFunc(patience, cancel)
+	defer quiet.Stop()
+	job, err := f.api.Watch(ctx, id, untilQuiet{quiet})
 	if err != nil {
 		why, _ := f.api.Why(f.t.Context(), id)
 		f.t.Fatalf("job %s: %v\n%+v\n%+v", id, err, f.job(id), why)
@@ -212,11 +214,11 @@ func (f *testFarm) succeed(id string) restv1.Job {
 	return job
 }
 
-// unwatched looks away.
-type unwatched struct{}
+// untilQuiet begins to wait anew with every event of a job.
+type untilQuiet struct{ quiet *time.Timer }
 
-func (unwatched) Event(restv1.Event, restv1.Job) error { return nil }
-func (unwatched) Job(restv1.Job) error                 { return nil }
+func (u untilQuiet) Event(restv1.Event, restv1.Job) error { u.quiet.Reset(patience); return nil }
+func (u untilQuiet) Job(restv1.Job) error                 { return nil }
 
 // freeAddress returns an address of this machine that nobody else uses: no outgoing connection has it, as its port is not one
 // that the kernel gives to those (from 32768 on), and hardly any other test. So it is free while what listens there is
