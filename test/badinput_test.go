@@ -84,6 +84,7 @@ tokens:
 `, f.nas, f.nas, f.nas))
 	f.startServer()
 	inUse := []string{"address already in use", f.listen}
+	f.refused(1, []string{"another server runs in " + f.serverDir()}, "server", "--dir", f.serverDir(), "--listen", freeAddress(), "--direct", f.nas)
 	f.refused(1, append(inUse, "--listen"), "server", "--dir", filepath.Join(f.dir, "other"), "--listen", f.listen, "--direct", f.nas)
 	f.refused(1, inUse, "filer", "--listen", f.listen, "--cache-dir", filepath.Join(f.dir, "cache"), "--export", "/nas=posix:"+f.nas)
 	f.refused(1, inUse, "wan", "--relay", f.listen+"=127.0.0.1:1")

@@ -19,10 +19,10 @@ import (
 
 // ServerCmd runs the control plane.
 type ServerCmd struct {
-	Config string `type:"path" help:"Configuration file (YAML)."`
-	Dir    string `type:"path" help:"The server's own directory: database, CA, logs. Overrides the configuration."`
+	Config string `type:"path" placeholder:"FILE" help:"Configuration file (YAML)."`
+	Dir    string `type:"path" placeholder:"DIR" help:"The server's own directory: database, CA, logs. Overrides the configuration."`
 	Listen string `placeholder:"HOST:PORT" help:"Where to serve agents, the API and the web page. Overrides the configuration."`
-	Direct string `type:"path" help:"Without a configuration: a folder that every node at site 'studio' sees under the same path."`
+	Direct string `type:"path" placeholder:"DIR" help:"Without a configuration: a folder that every node at site 'studio' sees under the same path."`
 }
 
 // Run serves until it is told to stop.
@@ -32,6 +32,11 @@ func (c *ServerCmd) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	cfg.Version, cfg.Commit, cfg.Web, cfg.Log = version, revision(), web.FS(), g.Log
+	lock, err := server.Lock(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		err = fault.Wrap(fault.Unavailable, err, "can't listen on "+cfg.Listen)
