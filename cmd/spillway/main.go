@@ -50,6 +50,9 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var c cli
 	exit := -1
 	parser, err := kong.New(&c,

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/spillway/spillway/internal/client"
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/openjd"
 )
@@ -19,7 +20,7 @@ type OpenjdCmd struct {
 
 // OpenjdCheckCmd checks one template.
 type OpenjdCheckCmd struct {
-	File string `arg:"" type:"existingfile" help:"Template, YAML or JSON."`
+	File string `arg:"" type:"path" help:"Template, YAML or JSON, or a job bundle's folder."`
 }
 
 // checkResult is what check found, and its JSON.
@@ -43,6 +44,11 @@ type checkError struct {
 
 // Run prints one line for a valid template, else every error with its source line.
 func (c *OpenjdCheckCmd) Run(_ context.Context, g *Globals) error {
+	if info, err := os.Stat(c.File); err == nil && info.IsDir() {
+		if c.File, err = client.TemplateIn(c.File); err != nil {
+			return err
+		}
+	}
 	src, err := readTemplate(c.File)
 	if err != nil {
 		return err

@@ -73,6 +73,20 @@ func TestOpenjdCheckJSON(t *testing.T) {
 	}
 }
 
+func TestOpenjdCheckBundle(t *testing.T) {
+	dir := t.TempDir()
+	var out, errOut bytes.Buffer
+	if exit := run(t.Context(), []string{"openjd", "check", dir}, &out, &errOut); exit != 1 || !strings.Contains(errOut.String(), "holds no template") {
+		t.Errorf("an empty folder: exit %d: %s", exit, errOut.String())
+	}
+	if err := os.WriteFile(filepath.Join(dir, "template.yaml"), []byte(checkedTemplate), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if exit := run(t.Context(), []string{"openjd", "check", dir}, &out, &errOut); exit != 0 || !strings.Contains(out.String(), "template.yaml: valid job template") {
+		t.Errorf("exit %d: %s%s", exit, out.String(), errOut.String())
+	}
+}
+
 func TestOpenjdCheckMissingFile(t *testing.T) {
 	var out, errOut bytes.Buffer
 	if exit := run(t.Context(), []string{"openjd", "check", filepath.Join(t.TempDir(), "none.yaml")}, &out, &errOut); exit != 2 {

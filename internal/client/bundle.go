@@ -35,11 +35,8 @@ func LoadBundle(path string) (restv1.Submission, error) {
 	dir, template := filepath.Dir(path), path
 	if info.IsDir() {
 		dir = path
-		if template, err = first(dir, templateNames); err != nil {
+		if template, err = TemplateIn(dir); err != nil {
 			return s, err
-		}
-		if template == "" {
-			return s, fault.WithHint(fault.New(fault.NotFound, "%s holds no template", dir), "a bundle has a template.yaml or template.json")
 		}
 	}
 	if s.Template, err = readText(template); err != nil {
@@ -54,6 +51,15 @@ func LoadBundle(path string) (restv1.Submission, error) {
 		return s, err
 	}
 	return s, resolvePaths(&s, dir)
+}
+
+// TemplateIn returns the path of the template that a bundle's folder holds.
+func TemplateIn(dir string) (string, error) {
+	template, err := first(dir, templateNames)
+	if err == nil && template == "" {
+		err = fault.WithHint(fault.New(fault.NotFound, "%s holds no template", dir), "a bundle has a template.yaml or template.json")
+	}
+	return template, err
 }
 
 // SetParameter sets NAME=VALUE over a bundle's value. Relative values of PATH parameters are below dir, the working
