@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -39,7 +40,8 @@ type addresses struct {
 	wanStatus                                           string
 }
 
-// choose picks free ports on the loopback interface.
+// choose picks free ports on the loopback interface, of those below 32768, which the kernel gives to no outgoing
+// connection: a part that is killed finds its port free when it is started again.
 func (a *addresses) choose() error {
 	var held []net.Listener
 	defer func() {
@@ -51,7 +53,7 @@ func (a *addresses) choose() error {
 		&a.server, &a.edge, &a.edgeControl, &a.cloud, &a.cloudControl,
 		&a.serverWAN, &a.edgeWAN, &a.edgeControlWAN, &a.cloudControlWAN, &a.wanStatus,
 	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := freePort()
 		if err != nil {
 			return fault.Wrap(fault.Unavailable, err, "find free ports")
 		}
@@ -59,6 +61,15 @@ func (a *addresses) choose() error {
 		*at = l.Addr().String()
 	}
 	return nil
+}
+
+func freePort() (l net.Listener, err error) {
+	for range 100 {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))); err == nil {
+			break
+		}
+	}
+	return l, err
 }
 
 // start starts a part and remembers it for the stop.

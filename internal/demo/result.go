@@ -165,7 +165,7 @@ func (r *Result) Print(w io.Writer) {
   frames       %d of %d right: %d from the studio, %d from the cloud
   rented       %d nodes, %.0f node-seconds, %.4f at the pool's price
   over the WAN %s read (%s by priming, %s on demand, %s ahead), %s written
-               needed: %s; read ÷ needed %.3f; primed and never read %s
+               rented nodes asked for %s (distinct, in whole blocks); read ÷ needed %.3f (needed: %s, with %s primed and never read)
                copying the project to every rented node would have moved %s
   cache        %.1f %% of the bytes that rented nodes read came from the cloud filer's disk
   frames       %s
@@ -176,6 +176,6 @@ func (r *Result) Print(w io.Writer) {
 		r.FramesRight, r.Frames, r.FramesBySite[homeSite], r.FramesBySite[cloudSite],
 		r.BurstNodes, r.NodeSeconds, r.Cost,
 		megabytes(r.WAN.Read), megabytes(r.WAN.Primed), megabytes(r.WAN.Demand), megabytes(r.WAN.ReadAhead), megabytes(r.WAN.Written),
-		megabytes(r.WAN.Needed), r.WAN.Overhead, megabytes(r.WAN.PrimedUnread),
+		megabytes(r.WAN.Unique), r.WAN.Overhead, megabytes(r.WAN.Needed), megabytes(r.WAN.PrimedUnread),
 		megabytes(r.WAN.Sync), 100*r.WAN.HitRate, r.Folder, r.Movie, r.Contact)
 }

@@ -89,7 +89,7 @@ func RemoveSlot(dir string) error {
 		if err == nil {
 			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	return err
 }
@@ -132,7 +132,7 @@ func (l *Leaf) renew() error {
 			l.killed = false
 			return os.Mkdir(l.dir, 0o755)
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func TestProgressIsToldTwiceASecondAtMost(t *testing.T) {
 		for i := range 100 { // ten seconds of it
 			o.Progress(float64(i), "")
 			o.LogGrew(int64(i))
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 		}
 	})
 	if n := len(messages); n < 15 || n > 24 {
