@@ -157,7 +157,7 @@ func (l *locks) lock(ctx context.Context, rc *rpc.Call, args *nlm.LockArgs, moni
 	if err := c.mayLock(ctx); err != nil {
 		return lockStatus(err)
 	}
-	_, known, err := l.meet(c.session.ID, rc.Peer.Addr(), rc.Local.Addr(), args.Lock.Caller, args.State, monitored, args.Reclaim)
+	known, err := l.meet(c.session.ID, rc.Peer.Addr(), rc.Local.Addr(), args.Lock.Caller, args.State, monitored, args.Reclaim)
 	if err != nil {
 		return lockStatus(err)
 	}
@@ -284,8 +284,18 @@ func (l *locks) unlock(ctx context.Context, rc *rpc.Call, args *nlm.UnlockArgs, 
 		l.withdraw(g)
 	}
 	up, err := l.upstream(ctx, c.ino.target)
-	if err == nil && up != nil {
-		err = up.unlock(ctx, c.ino, c.lock.Owner, c.lock.Range)
+	release := func() {
+		l.mu.Lock()
+		_, ready := l.table.Unlock(c.ino.id, c.lock.Owner, c.lock.Range)
+		l.begin(ready)
+		l.mu.Unlock()
+	}
+	switch {
+	case err != nil:
+	case up != nil:
+		err = up.unlock(ctx, c.ino, c.lock.Owner, c.lock.Range, release)
+	default:
+		release()
 	}
 	if err != nil {
 		if res.Status = lockStatus(err); res.Status == nlm.GracePeriod {
@@ -294,10 +304,6 @@ func (l *locks) unlock(ctx context.Context, rc *rpc.Call, args *nlm.UnlockArgs, 
 		l.f.log.Warn("unlock at the origin", "inode", c.ino.id, "error", err)
 		res.Status = nlm.Granted
 	}
-	l.mu.Lock()
-	_, ready := l.table.Unlock(c.ino.id, c.lock.Owner, c.lock.Range)
-	l.begin(ready)
-	l.mu.Unlock()
 	if up != nil {
 		up.tidy(c.ino.id, c.lock.Owner)
 	}
@@ -333,7 +339,7 @@ func (l *locks) share(ctx context.Context, rc *rpc.Call, args *nlm.ShareArgs, re
 	err := c.mayLock(ctx)
 	var known bool
 	if err == nil {
-		_, known, err = l.meet(c.session.ID, rc.Peer.Addr(), rc.Local.Addr(), args.Caller, 0, true, args.Reclaim)
+		known, err = l.meet(c.session.ID, rc.Peer.Addr(), rc.Local.Addr(), args.Caller, 0, true, args.Reclaim)
 	}
 	var up *lockUpstream
 	if err == nil {

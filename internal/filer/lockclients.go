@@ -42,9 +42,9 @@ func (l *locks) loadClients() error {
 	})
 }
 
-// meet notes a client that wants a lock, and returns its identity. One whose state is newer than it was has restarted: what
-// it had before is gone. During the grace period only clients of before are known: others get false.
-func (l *locks) meet(session uint64, addr, local netip.Addr, name string, state int32, monitored, reclaim bool) (locktable.Client, bool, error) {
+// meet notes a client that wants a lock, whom the lock table knows by its clientID. One whose state is newer than it was
+// has restarted: what it had before is gone. During the grace period only clients of before are known: others get false.
+func (l *locks) meet(session uint64, addr, local netip.Addr, name string, state int32, monitored, reclaim bool) (known bool, err error) {
 	id := clientID(session, addr, name)
 	now := lockClient{Session: session, Addr: addr.Unmap(), Local: local.Unmap(), Name: name, State: state, Monitored: monitored}
 	if l.full() {
@@ -57,9 +57,9 @@ func (l *locks) meet(session uint64, addr, local netip.Addr, name string, state 
 	l.mu.Unlock()
 	switch {
 	case was == nil && reclaim:
-		return id, false, nil
+		return false, nil
 	case was == nil && l.full():
-		return id, false, locktable.ErrFull
+		return false, locktable.ErrFull
 	}
 	if was != nil {
 		if was.State != 0 && state != 0 && state-was.State > 0 && !reclaim {
@@ -71,18 +71,18 @@ func (l *locks) meet(session uint64, addr, local netip.Addr, name string, state 
 		}
 		now.Monitored = monitored || was.Monitored
 		if *was == now {
-			return id, true, nil
+			return true, nil
 		}
 	}
 	if now.Monitored {
 		if err := l.saveClient(id, &now); err != nil {
-			return id, false, err
+			return false, err
 		}
 	}
 	l.mu.Lock()
 	l.clients[id] = &now
 	l.mu.Unlock()
-	return id, true, nil
+	return true, nil
 }
 
 func (l *locks) full() bool {

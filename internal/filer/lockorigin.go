@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ type upOwner struct {
 	svid   int32
 	handle []byte
 	files  map[uint64]origin.Cred // where it may have locks, and who asked
-	op     sync.Mutex             // held during a call to the origin in its name
+	op     sync.Mutex             // held while the origin is called in its name and what it has here is compared; before lockUpstream.mu
 }
 
 // upRecord is what is kept of an owner and a file, in JSON.
@@ -102,17 +103,22 @@ func (u *lockUpstream) owner(who locktable.Owner, svid int32) *upOwner {
 	if o := u.owners[who]; o != nil {
 		return o
 	}
+	o := newUpOwner(who)
+	if svid != 0 {
+		o.svid = svid
+	}
+	for o.svid == 0 || u.bySVID[o.svid] != nil {
+		o.svid = (o.svid + 1) & (1<<31 - 1)
+	}
+	u.owners[who], u.bySVID[o.svid] = o, o
+	return o
+}
+
+// newUpOwner returns an owner with the number that follows from who it is.
+func newUpOwner(who locktable.Owner) *upOwner {
 	name := binary.BigEndian.AppendUint32([]byte(who.Client), uint32(who.SVID))
 	sum := sha256.Sum256(append(append(name, 0), who.Handle...))
-	if svid == 0 {
-		svid = int32(binary.BigEndian.Uint32(sum[16:]) >> 1)
-	}
-	for svid == 0 || u.bySVID[svid] != nil {
-		svid = (svid + 1) & (1<<31 - 1)
-	}
-	o := &upOwner{owner: who, svid: svid, handle: sum[:16], files: map[uint64]origin.Cred{}}
-	u.owners[who], u.bySVID[svid] = o, o
-	return o
+	return &upOwner{owner: who, svid: int32(binary.BigEndian.Uint32(sum[16:]) >> 1), handle: sum[:16], files: map[uint64]origin.Cred{}}
 }
 
 // upstream returns what passes a target's locks on; nil if the filer owns them. As long as that cannot be told, no lock is
@@ -218,15 +224,34 @@ func (u *lockUpstream) known(file uint64, who locktable.Owner) (*upOwner, origin
 	return o, as, ok
 }
 
+// hold returns an owner that may have locks in a file, with its op held, and who asked for them.
+func (u *lockUpstream) hold(file uint64, who locktable.Owner) (*upOwner, origin.Cred, bool) {
+	for {
+		o, _, ok := u.known(file, who)
+		if !ok {
+			return nil, origin.Cred{}, false
+		}
+		o.op.Lock()
+		if now, as, ok := u.known(file, who); ok && now == o { // it was not forgotten meanwhile
+			return o, as, true
+		}
+		o.op.Unlock()
+	}
+}
+
 // tidy forgets that an owner may have locks in a file, if it has none.
 func (u *lockUpstream) tidy(file uint64, who locktable.Owner) {
+	o, _, ok := u.hold(file, who)
+	if !ok {
+		return
+	}
+	defer o.op.Unlock()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.l.mu.Lock()
 	busy := u.l.table.Involves(file, who)
 	u.l.mu.Unlock()
-	o := u.owners[who]
-	if busy || o == nil {
+	if busy {
 		return
 	}
 	delete(o.files, file)
@@ -256,9 +281,11 @@ func (u *lockUpstream) away(err error) error {
 // test asks the origin whether the lock could be had.
 func (u *lockUpstream) test(ctx context.Context, c lockCall) (nlm.Status, nlm.Holder, error) {
 	u.mu.Lock()
-	o := u.owner(c.lock.Owner, 0)
+	o := u.owners[c.lock.Owner]
+	if o == nil { // it has nothing there that could be taken for another's
+		o = newUpOwner(c.lock.Owner)
+	}
 	u.mu.Unlock()
-	defer u.tidy(c.ino.id, c.lock.Owner)
 	w, err := u.wire(c.ino.oid, o, c.lock.Range)
 	if err != nil {
 		return 0, nlm.Holder{}, err
@@ -273,21 +300,24 @@ func (u *lockUpstream) test(ctx context.Context, c lockCall) (nlm.Status, nlm.Ho
 // lock takes a lock at the origin. One that the origin still has for us is simply given again; one that it has lost in a
 // restart of its own is reclaimed.
 func (u *lockUpstream) lock(ctx context.Context, ino *inode, as origin.Cred, l locktable.Lock, block, reclaim bool) (nlm.Status, error) {
-	o, err := u.remember(ino.id, l.Owner, as)
-	if err != nil {
-		return 0, err
+	var o *upOwner
+	for ok := false; !ok; {
+		if _, err := u.remember(ino.id, l.Owner, as); err != nil {
+			return 0, err
+		}
+		o, _, ok = u.hold(ino.id, l.Owner)
 	}
+	defer o.op.Unlock()
 	return u.lockAs(ctx, ino.oid, o, as, l, block, reclaim)
 }
 
+// lockAs is lock with the owner's op held.
 func (u *lockUpstream) lockAs(ctx context.Context, oid origin.ID, o *upOwner, as origin.Cred, l locktable.Lock, block, reclaim bool) (nlm.Status, error) {
 	w, err := u.wire(oid, o, l.Range)
 	if err != nil {
 		return 0, err
 	}
 	args := nlm.LockArgs{Cookie: o.handle[:8], Block: block, Exclusive: l.Exclusive, Lock: w, State: u.l.birth}
-	o.op.Lock()
-	defer o.op.Unlock()
 	res, err := u.as(as).Lock(ctx, args)
 	if err == nil && res.Status == nlm.GracePeriod && reclaim {
 		args.Reclaim, args.Block = true, false
@@ -299,22 +329,27 @@ func (u *lockUpstream) lockAs(ctx context.Context, oid origin.ID, o *upOwner, as
 	return res.Status, nil
 }
 
-// unlock gives a range back at the origin.
-func (u *lockUpstream) unlock(ctx context.Context, ino *inode, who locktable.Owner, r locktable.Range) error {
-	o, as, ok := u.known(ino.id, who)
+// unlock gives a range back at the origin and then, with then, here. Nobody compares the two in between.
+func (u *lockUpstream) unlock(ctx context.Context, ino *inode, who locktable.Owner, r locktable.Range, then func()) error {
+	o, as, ok := u.hold(ino.id, who)
 	if !ok {
+		then()
 		return nil
 	}
-	return u.unlockAs(ctx, ino.oid, o, as, r)
+	defer o.op.Unlock()
+	err := u.unlockAs(ctx, ino.oid, o, as, r)
+	if lockStatus(err) != nlm.GracePeriod {
+		then()
+	}
+	return err
 }
 
+// unlockAs is unlock at the origin alone, with the owner's op held.
 func (u *lockUpstream) unlockAs(ctx context.Context, oid origin.ID, o *upOwner, as origin.Cred, r locktable.Range) error {
 	w, err := u.wire(oid, o, r)
 	if err != nil {
 		return err
 	}
-	o.op.Lock()
-	defer o.op.Unlock()
 	res, err := u.as(as).Unlock(ctx, nlm.UnlockArgs{Cookie: o.handle[:8], Lock: w})
 	switch {
 	case err != nil:
@@ -364,6 +399,9 @@ func (u *lockUpstream) giveBackUnclaimed(ctx context.Context) {
 	}
 }
 
+// errArriving says that what an owner has is about to change.
+var errArriving = fault.New(fault.Unavailable, "the owner is about to have another lock there")
+
 // match makes the origin agree with what an owner has here in a range; it goes on until the origin has answered.
 func (u *lockUpstream) match(ctx context.Context, file uint64, who locktable.Owner, r locktable.Range) {
 	for wait := u.l.cfg.retry; ; wait = min(2*wait, 30*u.l.cfg.retry) {
@@ -391,13 +429,17 @@ func (u *lockUpstream) matchOnce(ctx context.Context, file uint64, who locktable
 		return err
 	}
 	defer u.l.f.table.put(ino)
-	o, as, ok := u.known(file, who)
+	o, as, ok := u.hold(file, who)
 	if !ok {
 		return nil
 	}
+	defer o.op.Unlock()
 	u.l.mu.Lock()
-	held := u.l.table.Held(file, who)
+	held, arriving := u.l.table.Held(file, who), u.l.table.Arriving(file, who, r)
 	u.l.mu.Unlock()
+	if arriving {
+		return errArriving
+	}
 	next, done := r.First, false // up to which byte the origin agrees
 	for _, l := range held {
 		if l.Range.Last < r.First || l.Range.First > r.Last {
@@ -453,10 +495,15 @@ func (u *lockUpstream) reassertOne(ctx context.Context, file uint64, l locktable
 		if err != nil {
 			return
 		}
-		o, as, ok := u.known(file, l.Owner)
 		status := nlm.Granted
-		if ok {
-			status, err = u.lockAs(ctx, ino.oid, o, as, l, false, true)
+		if o, as, ok := u.hold(file, l.Owner); ok {
+			u.l.mu.Lock()
+			still := slices.Contains(u.l.table.Held(file, l.Owner), l)
+			u.l.mu.Unlock()
+			if still {
+				status, err = u.lockAs(ctx, ino.oid, o, as, l, false, true)
+			}
+			o.op.Unlock()
 		}
 		u.l.f.table.put(ino)
 		switch {

@@ -87,7 +87,7 @@ func (l *locks) restarted(host netip.Addr, name string, state int32, do bool) (i
 		}
 		l.f.log.Info("a client has restarted, its locks are dropped", "client", id, "state", state)
 		l.dropClient(id)
-		if _, _, err := l.meet(c.Session, c.Addr, c.Local, c.Name, state, c.Monitored, false); err != nil {
+		if _, err := l.meet(c.Session, c.Addr, c.Local, c.Name, state, c.Monitored, false); err != nil {
 			l.f.log.Warn("remember a client's restart", "client", id, "error", err)
 		}
 	}

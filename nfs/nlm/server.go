@@ -27,12 +27,11 @@ type Procedures struct {
 // and dropped: the [Client] makes none.
 func (p *Procedures) Program() rpc.Program {
 	t := make(rpc.Table, ProcFreeAll+1)
-	cookie := func(res *Result, c []byte) *Result { res.Cookie = c; return res }
 	test := optional(p.Test, func(a *TestArgs, r *TestResult) { r.Cookie = a.Cookie })
-	lock := optional(p.Lock, func(a *LockArgs, r *Result) { cookie(r, a.Cookie) })
-	cancel := optional(p.Cancel, func(a *CancelArgs, r *Result) { cookie(r, a.Cookie) })
-	unlock := optional(p.Unlock, func(a *UnlockArgs, r *Result) { cookie(r, a.Cookie) })
-	granted := optional(p.Granted, func(a *TestArgs, r *Result) { cookie(r, a.Cookie) })
+	lock := optional(p.Lock, func(a *LockArgs, r *Result) { r.Cookie = a.Cookie })
+	cancel := optional(p.Cancel, func(a *CancelArgs, r *Result) { r.Cookie = a.Cookie })
+	unlock := optional(p.Unlock, func(a *UnlockArgs, r *Result) { r.Cookie = a.Cookie })
+	granted := optional(p.Granted, func(a *TestArgs, r *Result) { r.Cookie = a.Cookie })
 	t[ProcTest] = now(test)
 	t[ProcLock] = now(lock)
 	t[ProcCancel] = now(cancel)
@@ -49,7 +48,7 @@ func (p *Procedures) Program() rpc.Program {
 	for _, proc := range []Proc{ProcLockRes, ProcCancelRes, ProcUnlockRes, ProcGrantedRes} {
 		t[proc] = rpc.Bind(func(context.Context, *rpc.Call, *Result, *rpc.Void) {})
 	}
-	t[ProcNMLock] = now(optional(p.NMLock, func(a *LockArgs, r *Result) { cookie(r, a.Cookie) }))
+	t[ProcNMLock] = now(optional(p.NMLock, func(a *LockArgs, r *Result) { r.Cookie = a.Cookie }))
 	t[ProcShare] = now(optional(p.Share, func(a *ShareArgs, r *ShareResult) { r.Cookie = a.Cookie }))
 	t[ProcUnshare] = now(optional(p.Unshare, func(a *ShareArgs, r *ShareResult) { r.Cookie = a.Cookie }))
 	if p.FreeAll != nil {

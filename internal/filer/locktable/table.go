@@ -278,6 +278,14 @@ func (t *Table) Involves(id uint64, o Owner) bool {
 	return f != nil && (len(f.held[o]) > 0 || slices.ContainsFunc(f.claims, func(c *Claim) bool { return c.Lock.Owner == o }))
 }
 
+// Arriving says whether an owner has a claim that is ready and overlaps a range: it is about to be held.
+func (t *Table) Arriving(id uint64, o Owner, r Range) bool {
+	f := t.files[id]
+	return f != nil && slices.ContainsFunc(f.claims, func(c *Claim) bool {
+		return !c.waiting && c.Lock.Owner == o && c.Lock.Range.overlaps(r)
+	})
+}
+
 // Dropped is what Drop has taken from one owner in one file.
 type Dropped struct {
 	File  uint64
