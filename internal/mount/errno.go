@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"syscall"
-	"time"
 
 	"github.com/spillway/spillway/nfs"
 )
@@ -45,29 +44,4 @@ func errnoOf(err error) syscall.Errno {
 		return syscall.Errno(status)
 	}
 	return syscall.EIO
-}
-
-// Waits between repeats of a call that the server put off (NFS3ERR_JUKEBOX, RFC 1813 §2.6).
-const (
-	jukeboxFirst = 100 * time.Millisecond
-	jukeboxMost  = 5 * time.Second
-)
-
-// patient repeats call for as long as the server says that it is not ready yet.
-func patient[R any](ctx context.Context, call func() (R, error)) (R, error) {
-	wait := jukeboxFirst
-	for {
-		res, err := call()
-		if !errors.Is(err, nfs.ErrJukebox) {
-			return res, err
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return res, ctx.Err()
-		}
-		wait = min(2*wait, jukeboxMost)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"syscall"
+	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -33,32 +34,64 @@ func authOf(f fusefs.FileHandle) *nfs.Auth {
 	return nil
 }
 
-// Open asks for the file's attributes: if they are what they were when the kernel's pages were read, it keeps them.
-func (n *node) Open(ctx context.Context, _ uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
+// Open asks for the file's attributes and whether the caller may: if the file is what it was when the kernel's pages were
+// read, they stay.
+func (n *node) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	ctx, done := untilKilled(ctx)
 	defer done()
 	if err := n.writer.send(ctx); err != nil {
 		return nil, 0, errnoOf(err)
 	}
-	auth := n.fsys.creds.of(ctx)
-	attr, errno := n.fsys.attrOf(ctx, auth, n.handle, nfs.OptAttr{})
+	auth, asked := n.fsys.creds.of(ctx), time.Now()
+	attr, errno := n.permitted(ctx, auth, flags)
 	if errno != 0 {
 		return nil, 0, errno
 	}
+	return n.opened(auth, attr, asked)
+}
+
+// permitted asks the server whether a file may be opened so, and what its attributes are: one call says both. The kernel
+// has judged by the mode, but the server may know better (squashed ids, access lists).
+func (n *node) permitted(ctx context.Context, auth *nfs.Auth, flags uint32) (nfs.Attr, syscall.Errno) {
+	read, write := nfs.AccessRead|nfs.AccessExecute, nfs.AccessModify|nfs.AccessExtend
+	res, err := patient(ctx, n.fsys, func() (nfs.AccessResult, error) {
+		return n.fsys.client.Access(ctx, auth, nfs.AccessArgs{Object: n.handle, Access: read | write})
+	})
+	if err != nil {
+		return nfs.Attr{}, errnoOf(err)
+	}
+	how := flags & syscall.O_ACCMODE
+	if how != syscall.O_WRONLY && res.Access&read == 0 || how != syscall.O_RDONLY && res.Access&write == 0 {
+		return nfs.Attr{}, syscall.EACCES
+	}
+	return n.fsys.attrOf(ctx, auth, n.handle, res.Attr)
+}
+
+// opened notes an open of the file as it is now, and has the kernel drop pages of another version. They are dropped here,
+// not by the answer: an open that comes between would find the new version noted and the old pages in place.
+func (n *node) opened(auth *nfs.Auth, attr nfs.Attr, asked time.Time) (fusefs.FileHandle, uint32, syscall.Errno) {
 	n.mu.Lock()
-	stale := n.attr.Pre() != attr.Pre()
-	keep := n.cached == attr.Pre()
-	n.attr, n.cached = attr, attr.Pre()
+	stale := n.attr.Pre() != attr.Pre() // the kernel's idea of the size is old; a read past it would end early
+	drop := n.paged && n.cached != attr.Pre()
+	if !asked.Before(n.asked) {
+		n.attr, n.asked = attr, asked
+	}
 	n.opens++
+	if !drop {
+		n.cached, n.paged = attr.Pre(), true
+	}
 	n.mu.Unlock()
-	if stale {
-		_ = n.NotifyContent(-1, 0) // the kernel's idea of the size is old; a read past it would end early
+	n.fsys.remember(n)
+	switch {
+	case drop:
+		_ = n.NotifyContent(0, 0) // everything
+		n.mu.Lock()
+		n.cached = attr.Pre()
+		n.mu.Unlock()
+	case stale:
+		_ = n.NotifyContent(-1, 0) // attributes only
 	}
-	flags := uint32(0)
-	if keep {
-		flags = fuse.FOPEN_KEEP_CACHE
-	}
-	return &openFile{auth: auth}, flags, 0
+	return &openFile{auth: auth}, fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // Create makes and opens a file. With O_EXCL the server compares a verifier, so that a repeat of the call after a lost
@@ -95,7 +128,7 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	}
 	file.mu.Lock()
 	file.opens++
-	file.cached = nfs.PreAttr{}
+	file.cached, file.paged = nfs.PreAttr{}, true
 	file.mu.Unlock()
 	return inode, &openFile{auth: auth}, 0, 0
 }
@@ -103,7 +136,7 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 // setNew gives a file that was created exclusively its attributes.
 func (n *node) setNew(ctx context.Context, auth *nfs.Auth, set nfs.SetAttr, out *fuse.AttrOut) syscall.Errno {
 	set.Mtime, set.Atime = nfs.SetTime{How: nfs.SetToServerTime}, nfs.SetTime{How: nfs.SetToServerTime}
-	res, err := patient(ctx, func() (nfs.SetattrResult, error) {
+	res, err := patient(ctx, n.fsys, func() (nfs.SetattrResult, error) {
 		return n.fsys.client.Setattr(ctx, auth, nfs.SetattrArgs{Object: n.handle, Attr: set})
 	})
 	if err != nil {
@@ -111,7 +144,7 @@ func (n *node) setNew(ctx context.Context, auth *nfs.Auth, set nfs.SetAttr, out 
 	}
 	attr, errno := n.fsys.attrOf(ctx, auth, n.handle, res.Wcc.After)
 	if errno == 0 {
-		n.see(attr)
+		n.see(attr, time.Now())
 		fillAttr(&attr, &out.Attr)
 	}
 	return errno
@@ -127,7 +160,7 @@ func (n *node) Read(ctx context.Context, f fusefs.FileHandle, dest []byte, off i
 	auth, filled := authOf(f), 0
 	for filled < len(dest) { // a server may give fewer bytes than it was asked for
 		args := nfs.ReadArgs{File: n.handle, Offset: uint64(off) + uint64(filled), Count: uint32(len(dest) - filled)}
-		res, err := patient(ctx, func() (nfs.ReadResult, error) {
+		res, err := patient(ctx, n.fsys, func() (nfs.ReadResult, error) {
 			return n.fsys.client.Read(ctx, auth, args, dest[filled:])
 		})
 		if err != nil {
@@ -146,7 +179,7 @@ func (n *node) Write(ctx context.Context, f fusefs.FileHandle, data []byte, off 
 	ctx, done := untilKilled(ctx)
 	defer done()
 	n.mu.Lock()
-	n.cached = nfs.PreAttr{} // what the next open finds is ours, and may be somebody else's too: read it anew
+	n.cached, n.paged = nfs.PreAttr{}, true // what the next open finds is ours, and may be somebody else's too: read it anew
 	n.mu.Unlock()
 	if err := n.writer.write(ctx, authOf(f), uint64(off), data); err != nil {
 		return 0, errnoOf(err)
@@ -154,9 +187,12 @@ func (n *node) Write(ctx context.Context, f fusefs.FileHandle, data []byte, off 
 	return uint32(len(data)), 0
 }
 
-// Flush is close(2): everything is committed when it returns, or it fails.
-func (n *node) Flush(_ context.Context, _ fusefs.FileHandle) syscall.Errno {
-	return errnoOf(n.writer.commit(n.fsys.ctx))
+// Flush is close(2): everything is committed when it returns, or it fails. A program that is killed meanwhile does not wait;
+// its data are committed by Release.
+func (n *node) Flush(ctx context.Context, _ fusefs.FileHandle) syscall.Errno {
+	ctx, done := untilKilled(ctx)
+	defer done()
+	return errnoOf(n.writer.commit(ctx))
 }
 
 // Fsync commits everything.

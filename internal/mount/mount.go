@@ -70,7 +70,6 @@ func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, err
 			MaxBackground:        64,
 			DirectMount:          os.Getuid() == 0,
 			DisableXAttrs:        true,
-			DisableReadDirPlus:   true, // go-fuse would LOOKUP each name; Lookup answers from the listing instead
 			IgnoreSecurityLabels: true,
 			DisableSplice:        true, // our bytes come from a socket, not from a file
 			Logger:               slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
@@ -129,18 +128,21 @@ func (m *Mounted) Unmount() error {
 
 // fileSystem is what all nodes of a mount share.
 type fileSystem struct {
-	c      Config
-	client *nfs.Client
-	creds  credentials
-	ctx    context.Context // of work that outlives the request that began it: writing back
-	cancel context.CancelFunc
+	c       Config
+	client  *nfs.Client
+	creds   credentials
+	silence silence
+	ctx     context.Context // of work that outlives the request that began it: writing back
+	cancel  context.CancelFunc
 
-	mu    sync.Mutex     // guards nodes
-	nodes map[*node]bool // known to the kernel
+	mu    sync.Mutex                  // guards nodes
+	nodes map[fusefs.StableAttr]*node // known to the kernel
 }
 
 func newFileSystem(c Config, client *nfs.Client) *fileSystem {
-	f := &fileSystem{c: c, client: client, nodes: map[*node]bool{}}
+	f := &fileSystem{c: c, client: client, nodes: map[fusefs.StableAttr]*node{}}
+	f.silence.began = func() { c.Log.Warn("the filer does not answer; calls wait for it", "server", c.Server) }
+	f.silence.over = func() { c.Log.Info("the filer answers again", "server", c.Server) }
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
 }

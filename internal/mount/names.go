@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"syscall"
+	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -26,9 +27,8 @@ var (
 func (n *node) make(ctx context.Context, name string, out *fuse.EntryOut, call func(ctx context.Context, auth *nfs.Auth) (nfs.NewResult, error)) (*fusefs.Inode, syscall.Errno) {
 	ctx, done := untilKilled(ctx)
 	defer done()
-	defer n.dropListing()
-	auth := n.fsys.creds.of(ctx)
-	res, err := patient(ctx, func() (nfs.NewResult, error) { return call(ctx, auth) })
+	auth, asked := n.fsys.creds.of(ctx), time.Now()
+	res, err := patient(ctx, n.fsys, func() (nfs.NewResult, error) { return call(ctx, auth) })
 	if err != nil {
 		return nil, errnoOf(err)
 	}
@@ -39,7 +39,7 @@ func (n *node) make(ctx context.Context, name string, out *fuse.EntryOut, call f
 	if errno != 0 {
 		return nil, errno
 	}
-	return n.child(ctx, res.Object.Handle, attr, out), 0
+	return n.child(ctx, auth, res.Object.Handle, attr, asked, out)
 }
 
 // Mkdir makes a directory.
@@ -77,9 +77,8 @@ func (n *node) Link(ctx context.Context, target fusefs.InodeEmbedder, name strin
 	if !ok {
 		return nil, syscall.EXDEV
 	}
-	defer n.dropListing()
-	auth := n.fsys.creds.of(ctx)
-	res, err := patient(ctx, func() (nfs.LinkResult, error) {
+	auth, asked := n.fsys.creds.of(ctx), time.Now()
+	res, err := patient(ctx, n.fsys, func() (nfs.LinkResult, error) {
 		return n.fsys.client.Link(ctx, auth, nfs.LinkArgs{Object: to.handle, Dir: n.handle, Name: name})
 	})
 	if err != nil {
@@ -89,7 +88,7 @@ func (n *node) Link(ctx context.Context, target fusefs.InodeEmbedder, name strin
 	if errno != 0 {
 		return nil, errno
 	}
-	return n.child(ctx, to.handle, attr, out), 0
+	return n.child(ctx, auth, to.handle, attr, asked, out)
 }
 
 // sillyName is where a file lives on that was removed while it was open here.
@@ -103,7 +102,6 @@ type sillyName struct {
 func (n *node) Unlink(ctx context.Context, name string) syscall.Errno {
 	ctx, done := untilKilled(ctx)
 	defer done()
-	defer n.dropListing()
 	if inode := n.GetChild(name); inode != nil {
 		if file, ok := inode.Operations().(*node); ok && file.isOpen() {
 			return n.hide(ctx, name, file)
@@ -114,7 +112,7 @@ func (n *node) Unlink(ctx context.Context, name string) syscall.Errno {
 
 func (n *node) remove(ctx context.Context, name string) syscall.Errno {
 	auth := n.fsys.creds.of(ctx)
-	_, err := patient(ctx, func() (nfs.RemoveResult, error) {
+	_, err := patient(ctx, n.fsys, func() (nfs.RemoveResult, error) {
 		return n.fsys.client.Remove(ctx, auth, nfs.RemoveArgs{Dir: n.handle, Name: name})
 	})
 	return errnoOf(err)
@@ -138,9 +136,8 @@ func (n *node) hide(ctx context.Context, name string, file *node) syscall.Errno 
 func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno {
 	ctx, done := untilKilled(ctx)
 	defer done()
-	defer n.dropListing()
 	auth := n.fsys.creds.of(ctx)
-	_, err := patient(ctx, func() (nfs.RmdirResult, error) {
+	_, err := patient(ctx, n.fsys, func() (nfs.RmdirResult, error) {
 		return n.fsys.client.Rmdir(ctx, auth, nfs.RmdirArgs{Dir: n.handle, Name: name})
 	})
 	return errnoOf(err)
@@ -168,10 +165,8 @@ func (n *node) Rename(ctx context.Context, name string, newParent fusefs.InodeEm
 }
 
 func (n *node) rename(ctx context.Context, name string, to *node, newName string) syscall.Errno {
-	defer to.dropListing()
-	defer n.dropListing()
 	auth := n.fsys.creds.of(ctx)
-	_, err := patient(ctx, func() (nfs.RenameResult, error) {
+	_, err := patient(ctx, n.fsys, func() (nfs.RenameResult, error) {
 		return n.fsys.client.Rename(ctx, auth, nfs.RenameArgs{FromDir: n.handle, FromName: name, ToDir: to.handle, ToName: newName})
 	})
 	return errnoOf(err)

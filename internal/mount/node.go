@@ -2,9 +2,9 @@ package mount
 
 import (
 	"context"
-	"hash/maphash"
 	"sync"
 	"syscall"
+	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -16,15 +16,17 @@ import (
 type node struct {
 	fusefs.Inode
 	fsys   *fileSystem
+	id     fusefs.StableAttr // what the kernel knows it by
 	handle nfs.Handle
 	writer *writer
 
-	mu      sync.Mutex
-	attr    nfs.Attr    // last seen; guarded by mu, as all below
-	cached  nfs.PreAttr // of the version that the kernel's pages are of
-	opens   int
-	silly   *sillyName // set while the file lives on under a name of ours
-	listing *listing   // of a directory: the last one read
+	mu     sync.Mutex
+	attr   nfs.Attr    // the newest known; guarded by mu, as all below
+	asked  time.Time   // when attr was asked for
+	cached nfs.PreAttr // of the version that the kernel's pages are of
+	paged  bool        // the kernel may have pages
+	opens  int
+	silly  *sillyName // set while the file lives on under a name of ours
 }
 
 var (
@@ -33,65 +35,15 @@ var (
 	_ fusefs.NodeSetattrer   = (*node)(nil)
 	_ fusefs.NodeReadlinker  = (*node)(nil)
 	_ fusefs.NodeStatfser    = (*node)(nil)
-	_ fusefs.NodeOnAdder     = (*node)(nil)
 	_ fusefs.NodeOnForgetter = (*node)(nil)
 )
 
-func (f *fileSystem) newNode(h nfs.Handle, attr nfs.Attr) *node {
-	n := &node{fsys: f, handle: h, attr: attr}
-	n.writer = newWriter(n)
-	return n
-}
-
-// OnAdd notes that the kernel knows the node.
-func (n *node) OnAdd(context.Context) {
-	n.fsys.mu.Lock()
-	defer n.fsys.mu.Unlock()
-	n.fsys.nodes[n] = true
-}
-
-// OnForget notes that it does not any more.
-func (n *node) OnForget() {
-	n.fsys.mu.Lock()
-	defer n.fsys.mu.Unlock()
-	delete(n.fsys.nodes, n)
-}
-
-// handleSeed makes the generations of one process's mounts.
-var handleSeed = maphash.MakeSeed()
-
-// stable names the object to the kernel: the server's file id, and a generation from the handle, because servers reuse
-// file ids of deleted files and an old handle must not stand for a new file.
-func stable(h nfs.Handle, attr *nfs.Attr) fusefs.StableAttr {
-	return fusefs.StableAttr{Ino: attr.FileID, Gen: maphash.Bytes(handleSeed, h.Bytes()), Mode: typeBits(attr.Type)}
-}
-
-// child makes (or finds) the inode of an object in the directory and fills the kernel's entry.
-func (n *node) child(ctx context.Context, h nfs.Handle, attr nfs.Attr, out *fuse.EntryOut) *fusefs.Inode {
-	inode := n.NewInode(ctx, n.fsys.newNode(h, attr), stable(h, &attr))
-	if known, ok := inode.Operations().(*node); ok {
-		known.see(attr)
-	}
-	fillAttr(&attr, &out.Attr)
-	return inode
-}
-
-// see remembers newer attributes.
-func (n *node) see(attr nfs.Attr) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.attr = attr
-}
-
-// Lookup finds a name: in the listing that was just read, or at the server.
+// Lookup asks the server for a name.
 func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	ctx, done := untilKilled(ctx)
 	defer done()
-	if h, attr, ok := n.listed(name); ok {
-		return n.child(ctx, h, attr, out), 0
-	}
-	auth := n.fsys.creds.of(ctx)
-	res, err := patient(ctx, func() (nfs.LookupResult, error) {
+	auth, asked := n.fsys.creds.of(ctx), time.Now()
+	res, err := patient(ctx, n.fsys, func() (nfs.LookupResult, error) {
 		return n.fsys.client.Lookup(ctx, auth, nfs.LookupArgs{Dir: n.handle, Name: name})
 	})
 	if err != nil {
@@ -101,7 +53,7 @@ func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fu
 	if errno != 0 {
 		return nil, errno
 	}
-	return n.child(ctx, res.Object, attr, out), 0
+	return n.child(ctx, auth, res.Object, attr, asked, out)
 }
 
 // attrOf returns the attributes that came with a reply, or asks for them.
@@ -109,7 +61,7 @@ func (f *fileSystem) attrOf(ctx context.Context, auth *nfs.Auth, h nfs.Handle, c
 	if came.Present {
 		return came.Attr, 0
 	}
-	res, err := patient(ctx, func() (nfs.GetattrResult, error) {
+	res, err := patient(ctx, f, func() (nfs.GetattrResult, error) {
 		return f.client.Getattr(ctx, auth, nfs.GetattrArgs{Object: h})
 	})
 	return res.Attr, errnoOf(err)
@@ -119,16 +71,24 @@ func (f *fileSystem) attrOf(ctx context.Context, auth *nfs.Auth, h nfs.Handle, c
 func (n *node) Getattr(ctx context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	ctx, done := untilKilled(ctx)
 	defer done()
+	attr, errno := n.current(ctx, n.fsys.creds.of(ctx))
+	if errno == 0 {
+		fillAttr(&attr, &out.Attr)
+	}
+	return errno
+}
+
+// current returns the attributes that the server gives once it has all that was written here.
+func (n *node) current(ctx context.Context, auth *nfs.Auth) (nfs.Attr, syscall.Errno) {
 	if err := n.writer.send(ctx); err != nil {
-		return errnoOf(err)
+		return nfs.Attr{}, errnoOf(err)
 	}
-	attr, errno := n.fsys.attrOf(ctx, n.fsys.creds.of(ctx), n.handle, nfs.OptAttr{})
+	asked := time.Now()
+	attr, errno := n.fsys.attrOf(ctx, auth, n.handle, nfs.OptAttr{})
 	if errno != 0 {
-		return errno
+		return attr, errno
 	}
-	n.see(attr)
-	fillAttr(&attr, &out.Attr)
-	return 0
+	return n.see(attr, asked), 0
 }
 
 // Setattr changes attributes, after what has been written here has been sent.
@@ -142,7 +102,7 @@ func (n *node) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.SetAtt
 		n.writer.truncated(size)
 	}
 	auth := n.fsys.creds.of(ctx)
-	res, err := patient(ctx, func() (nfs.SetattrResult, error) {
+	res, err := patient(ctx, n.fsys, func() (nfs.SetattrResult, error) {
 		return n.fsys.client.Setattr(ctx, auth, nfs.SetattrArgs{Object: n.handle, Attr: changes(in)})
 	})
 	if err != nil {
@@ -152,7 +112,7 @@ func (n *node) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.SetAtt
 	if errno != 0 {
 		return errno
 	}
-	n.see(attr)
+	n.see(attr, time.Now())
 	fillAttr(&attr, &out.Attr)
 	return 0
 }
@@ -162,7 +122,7 @@ func (n *node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 	ctx, done := untilKilled(ctx)
 	defer done()
 	auth := n.fsys.creds.of(ctx)
-	res, err := patient(ctx, func() (nfs.ReadlinkResult, error) {
+	res, err := patient(ctx, n.fsys, func() (nfs.ReadlinkResult, error) {
 		return n.fsys.client.Readlink(ctx, auth, nfs.ReadlinkArgs{Object: n.handle})
 	})
 	return []byte(res.Target), errnoOf(err)
@@ -173,7 +133,7 @@ func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	ctx, done := untilKilled(ctx)
 	defer done()
 	const block = 4096
-	res, err := patient(ctx, func() (nfs.FsstatResult, error) {
+	res, err := patient(ctx, n.fsys, func() (nfs.FsstatResult, error) {
 		return n.fsys.client.Fsstat(ctx, n.fsys.creds.of(ctx), nfs.FsstatArgs{Root: n.handle})
 	})
 	if err != nil {
@@ -183,21 +143,4 @@ func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	out.Blocks, out.Bfree, out.Bavail = res.TotalBytes/block, res.FreeBytes/block, res.AvailBytes/block
 	out.Files, out.Ffree = res.TotalFiles, res.FreeFiles
 	return 0
-}
-
-// refresh makes the kernel ask again for every name and attribute.
-func (f *fileSystem) refresh() {
-	f.mu.Lock()
-	nodes := make([]*node, 0, len(f.nodes))
-	for n := range f.nodes {
-		nodes = append(nodes, n)
-	}
-	f.mu.Unlock()
-	for _, n := range nodes {
-		n.dropListing()
-		for name := range n.Children() {
-			_ = n.NotifyEntry(name) // forgotten meanwhile: good
-		}
-		_ = n.NotifyContent(-1, 0) // attributes only: pages are judged at open
-	}
 }

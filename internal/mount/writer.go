@@ -48,6 +48,7 @@ type writer struct {
 	timer *time.Timer // sends open when no more comes
 	sent  []*extent   // in the order they were sent; those in flight and those not yet durable
 	err   error       // the first failure that nobody has been told of
+	grew  time.Time   // when the server last took an extent
 }
 
 func newWriter(n *node) *writer { return &writer{n: n} }
@@ -136,6 +137,7 @@ func (w *writer) fly(e *extent) {
 		}
 	}
 	close(e.done)
+	w.grew = time.Now()
 	i := slices.Index(w.sent, e)
 	if e.failed || e.stable && !slices.ContainsFunc(w.sent[:i], e.overlaps) {
 		w.sent = slices.Delete(w.sent, i, i+1)
@@ -148,7 +150,7 @@ func (w *writer) transfer(e *extent) error {
 	e.lost, e.stable = false, true
 	for done := 0; done < len(e.data); {
 		args := nfs.WriteArgs{File: w.n.handle, Offset: e.off + uint64(done), Stable: nfs.Unstable, Data: e.data[done:]}
-		res, err := patient(ctx, func() (nfs.WriteResult, error) { return w.n.fsys.client.Write(ctx, e.auth, args) })
+		res, err := patient(ctx, w.n.fsys, func() (nfs.WriteResult, error) { return w.n.fsys.client.Write(ctx, e.auth, args) })
 		if err != nil {
 			return err
 		}
@@ -243,7 +245,7 @@ func (w *writer) ask(ctx context.Context, pending []*extent) (nfs.Verifier, erro
 	if i < 0 {
 		return nfs.Verifier{}, nil
 	}
-	res, err := patient(ctx, func() (nfs.CommitResult, error) {
+	res, err := patient(ctx, w.n.fsys, func() (nfs.CommitResult, error) {
 		return w.n.fsys.client.Commit(ctx, pending[i].auth, nfs.CommitArgs{File: w.n.handle})
 	})
 	return res.Verifier, err
@@ -272,6 +274,14 @@ func (w *writer) forget(extents []*extent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sent = slices.DeleteFunc(w.sent, func(e *extent) bool { return slices.Contains(extents, e) })
+}
+
+// unsettled reports whether attributes that were asked for at that time may lack bytes that programs have written since, or
+// before.
+func (w *writer) unsettled(asked time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.open != nil || w.grew.After(asked) || slices.ContainsFunc(w.sent, (*extent).flying)
 }
 
 // truncated cuts what is kept for a repeat, so that a repeat does not lengthen the file again. Everything has been sent.

@@ -202,3 +202,19 @@ func TestSoftMountFailsInTime(t *testing.T) {
 	}
 	srv.Restart()
 }
+
+// TestSoftMountDoesNotWaitForATape has a server that puts a call off for ever.
+func TestSoftMountDoesNotWaitForATape(t *testing.T) {
+	fsys := nfstest.New()
+	fsys.Add("f", []byte("on tape"))
+	fsys.Intercept = func(p nfs.Proc, _ *nfs.Request) nfs.Status {
+		if p == nfs.ProcRead {
+			return nfs.ErrJukebox
+		}
+		return nfs.OK
+	}
+	dir, _ := mounted(t, nfstest.Start(t, fsys), func(c *Config) { c.Soft = 300 * time.Millisecond })
+	if _, err := os.ReadFile(filepath.Join(dir, "f")); !errors.Is(err, syscall.ETIMEDOUT) {
+		t.Errorf("read: %v", err)
+	}
+}
