@@ -22,10 +22,17 @@ type Config struct {
 	WriteDelay   time.Duration // after which a part of a buffer is sent (50 ms)
 	MaxUnstable  int           // bytes of one file sent and not committed (64 MiB)
 
+	// CacheDir, if not empty, keeps copies of whole files on the node's disk, CacheSize bytes at most; see package copies.
+	CacheDir  string
+	CacheSize int64
+
 	// Soft fails calls that got no answer for so long. 0 is hard: calls wait for ever, also over a restart of the server.
 	Soft time.Duration
 
 	Log *slog.Logger
+
+	noPassthrough bool          // for tests: as where the kernel has none
+	calm          time.Duration // see passthrough.go (2 s)
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -34,6 +41,10 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fault.New(fault.Invalid, "mount: server and path must be given as HOST:PORT:/path")
 	case !filepath.IsAbs(c.Dir):
 		return c, fault.New(fault.Invalid, "mount: directory %q is not absolute", c.Dir)
+	case c.CacheDir != "" && !filepath.IsAbs(c.CacheDir):
+		return c, fault.New(fault.Invalid, "mount: the cache directory %q is not absolute", c.CacheDir)
+	case (c.CacheDir == "") != (c.CacheSize == 0):
+		return c, fault.New(fault.Invalid, "mount: a cache needs a directory and a size")
 	case c.Connections < 0 || c.Connections > 64:
 		return c, fault.New(fault.Invalid, "mount: %d connections are not between 1 and 64", c.Connections)
 	}
@@ -44,6 +55,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.WriteBuffer, 1<<20)
 	setDefault(&c.WriteDelay, 50*time.Millisecond)
 	setDefault(&c.MaxUnstable, 64<<20)
+	setDefault(&c.calm, 2*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -24,11 +24,17 @@ var (
 
 // openFile is one open of a file. What matters is kept in the node, which all opens share.
 type openFile struct {
-	auth *nfs.Auth // who opened it: later reads and writes may come from the kernel's own threads
+	auth   *nfs.Auth // who opened it: later reads and writes may come from the kernel's own threads
+	attr   nfs.Attr  // of the file when it was opened
+	writes uint64    // node.writes before attr was asked for
+	source           // the node's copy, for those who only read
 }
 
 func authOf(f fusefs.FileHandle) *nfs.Auth {
-	if o, ok := f.(*openFile); ok {
+	switch o := f.(type) {
+	case *openFile:
+		return o.auth
+	case *directFile:
 		return o.auth
 	}
 	return nil
@@ -39,6 +45,7 @@ func authOf(f fusefs.FileHandle) *nfs.Auth {
 func (n *node) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	ctx, done := untilKilled(ctx)
 	defer done()
+	writes := n.written()
 	if err := n.writer.send(ctx); err != nil {
 		return nil, 0, errnoOf(err)
 	}
@@ -47,7 +54,13 @@ func (n *node) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint3
 	if errno != 0 {
 		return nil, 0, errno
 	}
-	return n.opened(auth, attr, asked)
+	copied := n.copyFor(flags, &attr)
+	if direct, errno := n.enter(auth, &attr, copied); direct != nil || errno != 0 {
+		return directOrNil(direct), 0, errno
+	}
+	n.judge(attr, asked)
+	n.fsys.remember(n)
+	return n.newOpen(auth, attr, writes, flags, copied), fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // permitted asks the server whether a file may be opened so, and what its attributes are: one call says both. The kernel
@@ -67,21 +80,20 @@ func (n *node) permitted(ctx context.Context, auth *nfs.Auth, flags uint32) (nfs
 	return n.fsys.attrOf(ctx, auth, n.handle, res.Attr)
 }
 
-// opened notes an open of the file as it is now, and has the kernel drop pages of another version. They are dropped here,
-// not by the answer: an open that comes between would find the new version noted and the old pages in place.
-func (n *node) opened(auth *nfs.Auth, attr nfs.Attr, asked time.Time) (fusefs.FileHandle, uint32, syscall.Errno) {
+// judge notes the version that an open found, and has the kernel drop pages of another one. They are dropped here, not by
+// the answer: an open that comes between would find the new version noted and the old pages in place.
+func (n *node) judge(attr nfs.Attr, asked time.Time) {
 	n.mu.Lock()
 	stale := n.attr.Pre() != attr.Pre() // the kernel's idea of the size is old; a read past it would end early
 	drop := n.paged && n.cached != attr.Pre()
 	if !asked.Before(n.asked) {
 		n.attr, n.asked = attr, asked
 	}
-	n.opens++
+	n.opened = attr.Pre()
 	if !drop {
 		n.cached, n.paged = attr.Pre(), true
 	}
 	n.mu.Unlock()
-	n.fsys.remember(n)
 	switch {
 	case drop:
 		_ = n.NotifyContent(0, 0) // everything
@@ -91,7 +103,14 @@ func (n *node) opened(auth *nfs.Auth, attr nfs.Attr, asked time.Time) (fusefs.Fi
 	case stale:
 		_ = n.NotifyContent(-1, 0) // attributes only
 	}
-	return &openFile{auth: auth}, fuse.FOPEN_KEEP_CACHE, 0
+}
+
+// changes notes that the file is changed here: what the next open finds is ours, and may be somebody else's too.
+func (n *node) changes() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cached, n.paged = nfs.PreAttr{}, true
+	n.writes++
 }
 
 // Create makes and opens a file. With O_EXCL the server compares a verifier, so that a repeat of the call after a lost
@@ -119,17 +138,19 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	if !ok {
 		return nil, nil, 0, syscall.EIO
 	}
+	for !file.enterWriter() { // it existed, and the kernel reads a copy of it by itself
+		file = n.fsys.nodeOf(ctx, n, file.handle, &file.attr)
+		inode = file.EmbeddedInode()
+	}
 	if exclusive { // the server may have kept the verifier in the attributes: they must be set now
 		var set fuse.AttrOut
 		if errno := file.setNew(ctx, auth, wanted, &set); errno != 0 {
+			file.leave()
 			return nil, nil, 0, errno
 		}
 		out.Attr = set.Attr
 	}
-	file.mu.Lock()
-	file.opens++
-	file.cached, file.paged = nfs.PreAttr{}, true
-	file.mu.Unlock()
+	file.changes()
 	return inode, &openFile{auth: auth}, 0, 0
 }
 
@@ -157,6 +178,9 @@ func (n *node) Read(ctx context.Context, f fusefs.FileHandle, dest []byte, off i
 	if err := n.writer.send(ctx); err != nil {
 		return nil, errnoOf(err)
 	}
+	if got, ok := n.fromCopy(ctx, f, dest, off); ok {
+		return fuse.ReadResultData(dest[:got]), 0
+	}
 	auth, filled := authOf(f), 0
 	for filled < len(dest) { // a server may give fewer bytes than it was asked for
 		args := nfs.ReadArgs{File: n.handle, Offset: uint64(off) + uint64(filled), Count: uint32(len(dest) - filled)}
@@ -178,9 +202,7 @@ func (n *node) Read(ctx context.Context, f fusefs.FileHandle, dest []byte, off i
 func (n *node) Write(ctx context.Context, f fusefs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
 	ctx, done := untilKilled(ctx)
 	defer done()
-	n.mu.Lock()
-	n.cached, n.paged = nfs.PreAttr{}, true // what the next open finds is ours, and may be somebody else's too: read it anew
-	n.mu.Unlock()
+	n.changes()
 	if err := n.writer.write(ctx, authOf(f), uint64(off), data); err != nil {
 		return 0, errnoOf(err)
 	}
@@ -203,25 +225,45 @@ func (n *node) Fsync(ctx context.Context, _ fusefs.FileHandle, _ uint32) syscall
 }
 
 // Release ends an open. Pages of a shared mapping may have come after the last close; nobody is left to hear of errors.
-func (n *node) Release(context.Context, fusefs.FileHandle) syscall.Errno {
+func (n *node) Release(_ context.Context, f fusefs.FileHandle) syscall.Errno {
+	switch o := f.(type) {
+	case *directFile:
+		o.copied.Close()
+		return n.removeSilly(n.leaveDirect())
+	case *openFile:
+		o.close(n.fsys.cache)
+	}
 	if err := n.writer.commit(n.fsys.ctx); err != nil {
 		n.fsys.c.Log.Error("written data were lost after close", "file", n.Path(nil), "err", err)
 	}
+	return n.removeSilly(n.leave())
+}
+
+// leave ends an open through the daemon. It returns the name that the file lives on under, if nobody needs it any more.
+func (n *node) leave() *sillyName {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.opens--
-	var silly *sillyName
-	if n.opens == 0 {
+	return n.unneeded()
+}
+
+// unneeded is called with mu held.
+func (n *node) unneeded() (silly *sillyName) {
+	if n.opens+n.pass.opens == 0 {
 		silly, n.silly = n.silly, nil
 	}
-	n.mu.Unlock()
-	if silly != nil {
-		return silly.dir.remove(n.fsys.ctx, silly.name)
+	return silly
+}
+
+func (n *node) removeSilly(silly *sillyName) syscall.Errno {
+	if silly == nil {
+		return 0
 	}
-	return 0
+	return silly.dir.remove(n.fsys.ctx, silly.name)
 }
 
 func (n *node) isOpen() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.opens > 0
+	return n.opens+n.pass.opens > 0
 }

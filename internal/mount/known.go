@@ -16,13 +16,13 @@ import (
 var handleSeed = maphash.MakeSeed()
 
 // stable names an object to the kernel: the server's file id, and a generation from the handle, because servers reuse
-// file ids of deleted files and an old handle must not stand for a new file.
-func stable(h nfs.Handle, attr *nfs.Attr) fusefs.StableAttr {
-	return fusefs.StableAttr{Ino: attr.FileID, Gen: maphash.Bytes(handleSeed, h.Bytes()), Mode: typeBits(attr.Type)}
+// file ids of deleted files and an old handle must not stand for a new file. Called with f.mu held.
+func (f *fileSystem) stable(h nfs.Handle, attr *nfs.Attr) fusefs.StableAttr {
+	return fusefs.StableAttr{Ino: attr.FileID, Gen: maphash.Bytes(handleSeed, h.Bytes()) + f.retired[h], Mode: typeBits(attr.Type)}
 }
 
 func (f *fileSystem) newNode(h nfs.Handle, attr nfs.Attr) *node {
-	n := &node{fsys: f, handle: h, attr: attr, id: stable(h, &attr)}
+	n := &node{fsys: f, handle: h, attr: attr, id: f.stable(h, &attr)}
 	n.writer = newWriter(n)
 	return n
 }
@@ -32,10 +32,13 @@ func (f *fileSystem) newNode(h nfs.Handle, attr nfs.Attr) *node {
 func (f *fileSystem) nodeOf(ctx context.Context, parent *node, h nfs.Handle, attr *nfs.Attr) *node {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if known := f.nodes[stable(h, attr)]; known != nil {
+	if known := f.nodes[f.stable(h, attr)]; known != nil {
 		return known
 	}
 	fresh := f.newNode(h, *attr)
+	if f.retired[h] > 0 {
+		fresh.succeeded = time.Now()
+	}
 	parent.NewInode(ctx, fresh, fresh.id)
 	f.nodes[fresh.id] = fresh
 	return fresh
@@ -61,6 +64,9 @@ func (n *node) OnForget() {
 // said to a call that began at asked; the kernel believes them, so they must not be older than what has been written here.
 func (n *node) child(ctx context.Context, auth *nfs.Auth, h nfs.Handle, attr nfs.Attr, asked time.Time, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	known := n.fsys.nodeOf(ctx, n, h, &attr)
+	if known.outlived(attr.Pre(), asked) {
+		known = n.fsys.nodeOf(ctx, n, h, &attr)
+	}
 	if known.writer.unsettled(asked) {
 		var errno syscall.Errno
 		if attr, errno = known.current(ctx, auth); errno != 0 {

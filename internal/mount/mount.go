@@ -49,7 +49,11 @@ func Mount(ctx context.Context, c Config) (*Mounted, error) {
 }
 
 func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, error) {
-	fsys := newFileSystem(c, client)
+	cached, err := openCache(c)
+	if err != nil {
+		return nil, err
+	}
+	fsys := newFileSystem(c, client, cached)
 	root, err := fsys.mountRoot(ctx)
 	if err != nil {
 		return nil, err
@@ -69,6 +73,7 @@ func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, err
 			MaxReadAhead:         c.ReadAhead,
 			MaxBackground:        64,
 			DirectMount:          os.Getuid() == 0,
+			MaxStackDepth:        stackDepth(c.CacheDir),
 			DisableXAttrs:        true,
 			IgnoreSecurityLabels: true,
 			DisableSplice:        true, // our bytes come from a socket, not from a file
@@ -79,6 +84,9 @@ func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, err
 		fsys.cancel()
 		return nil, fault.WithHint(fault.New(fault.Unavailable, "mount %s: %w", c.Dir, err), "install the package fuse3, and check that /dev/fuse may be used")
 	}
+	if cached != nil && !c.noPassthrough {
+		cached.probe(server)
+	}
 	if err := setReadAhead(c.Dir, c.ReadAhead); err != nil {
 		c.Log.Debug("the kernel keeps its own read-ahead", "err", err)
 	}
@@ -86,6 +94,7 @@ func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, err
 	go func() {
 		server.Wait()
 		fsys.cancel()
+		cached.wait()
 		client.Close()
 		close(m.done)
 	}()
@@ -130,17 +139,19 @@ func (m *Mounted) Unmount() error {
 type fileSystem struct {
 	c       Config
 	client  *nfs.Client
+	cache   *cache // nil without
 	creds   credentials
 	silence silence
 	ctx     context.Context // of work that outlives the request that began it: writing back
 	cancel  context.CancelFunc
 
-	mu    sync.Mutex                  // guards nodes
-	nodes map[fusefs.StableAttr]*node // known to the kernel
+	mu      sync.Mutex                  // guards what follows
+	nodes   map[fusefs.StableAttr]*node // known to the kernel
+	retired map[nfs.Handle]uint64       // how many nodes of a file were; see passthrough.go
 }
 
-func newFileSystem(c Config, client *nfs.Client) *fileSystem {
-	f := &fileSystem{c: c, client: client, nodes: map[fusefs.StableAttr]*node{}}
+func newFileSystem(c Config, client *nfs.Client, cached *cache) *fileSystem {
+	f := &fileSystem{c: c, client: client, cache: cached, nodes: map[fusefs.StableAttr]*node{}, retired: map[nfs.Handle]uint64{}}
 	f.silence.began = func() { c.Log.Warn("the filer does not answer; calls wait for it", "server", c.Server) }
 	f.silence.over = func() { c.Log.Info("the filer answers again", "server", c.Server) }
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -157,7 +168,7 @@ func (f *fileSystem) mountRoot(ctx context.Context) (*node, error) {
 	if err != nil {
 		return nil, mountError(err, f.c)
 	}
-	return f.newNode(mnt.Root, got.Attr), nil
+	return f.newNode(mnt.Root, got.Attr), nil // nobody else knows f yet
 }
 
 func mountError(err error, c Config) error {

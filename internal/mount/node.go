@@ -20,13 +20,18 @@ type node struct {
 	handle nfs.Handle
 	writer *writer
 
+	succeeded time.Time // when it took over from a node that was retired
+
 	mu     sync.Mutex
 	attr   nfs.Attr    // the newest known; guarded by mu, as all below
 	asked  time.Time   // when attr was asked for
 	cached nfs.PreAttr // of the version that the kernel's pages are of
 	paged  bool        // the kernel may have pages
-	opens  int
-	silly  *sillyName // set while the file lives on under a name of ours
+	opened nfs.PreAttr // the version that the last open found
+	writes uint64      // and truncations, here
+	opens  int         // through the daemon
+	silly  *sillyName  // set while the file lives on under a name of ours
+	pass   passthrough
 }
 
 var (
@@ -99,6 +104,7 @@ func (n *node) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.SetAtt
 		return errnoOf(err)
 	}
 	if size, ok := in.GetSize(); ok {
+		n.changes()
 		n.writer.truncated(size)
 	}
 	auth := n.fsys.creds.of(ctx)
