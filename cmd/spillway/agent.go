@@ -25,6 +25,7 @@ type AgentCmd struct {
 	Memory        config.Bytes `default:"4GiB" help:"Memory that the node offers."`
 	CPUList       string       `name:"cpu-list" help:"Keep to these CPUs, such as 0 or 0-3,8."`
 	Mount         string       `enum:"auto,kernel,fuse" default:"auto" help:"How storage is mounted: auto, kernel or fuse."`
+	MountCache    config.Bytes `placeholder:"SIZE" help:"Keep so much of the files that are read through FUSE mounts on the node's disk, in the node's directory."`
 	StopWithAgent bool         `help:"On SIGTERM end what runs and detach the storage, instead of leaving both to the next agent."`
 }
 
@@ -50,7 +51,7 @@ func (c *AgentCmd) Run(ctx context.Context, g *Globals) error {
 	}
 	return agent.Run(ctx, agent.Config{
 		Server: g.Server, Dir: c.Dir, Name: c.Name, Site: c.Site, Pool: c.Pool, Instance: c.Instance, Token: token, CA: ca,
-		VCPUs: c.VCPUs, MemoryMiB: uint64(c.Memory) >> 20, CPUs: cpus, Mount: agent.MountKind(c.Mount),
+		VCPUs: c.VCPUs, MemoryMiB: uint64(c.Memory) >> 20, CPUs: cpus, Mount: agent.MountKind(c.Mount), MountCache: int64(c.MountCache),
 		StopWithAgent: c.StopWithAgent, Version: version, Command: []string{self},
 		Ready: func() {
 			line, _ := json.Marshal(map[string]any{"node": c.Name, "site": c.Site, "pid": os.Getpid()})

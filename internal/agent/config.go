@@ -33,6 +33,7 @@ type Config struct {
 	MemoryMiB     uint64
 	CPUs          process.CPUList // keep to these; empty: all
 	Mount         MountKind
+	MountCache    int64 // bytes of files that FUSE mounts keep on the node's disk; 0: none
 	StopWithAgent bool
 	Version       string
 	LogCap        int64 // bytes of one attempt's log; 0: the default
@@ -60,6 +61,8 @@ func (c *Config) Validate() error {
 		return fault.New(fault.Invalid, "the agent needs a node name and a site")
 	case !validName(c.Name):
 		return fault.New(fault.Invalid, "%q cannot be a node's name", c.Name)
+	case c.MountCache < 0:
+		return fault.New(fault.Invalid, "the mounts cannot keep %d bytes", c.MountCache)
 	case c.VCPUs <= 0:
 		return fault.New(fault.Invalid, "a node needs more than %v vcpus", c.VCPUs)
 	case len(c.Command) == 0:

@@ -61,11 +61,15 @@ func (m *mounts) establish(ctx context.Context, p *point) error {
 	if err := m.detach(ctx, p); err != nil { // also what an agent left that was killed between mounting and recording
 		return err
 	}
+	cache := "" // one for all mounts of the node
+	if m.config.MountCache > 0 {
+		cache = m.home.path("mount-cache")
+	}
 	answer, err := m.helper.Call(ctx, mountTimeout, nodehelper.Request{Mount: &nodehelper.Mount{
 		Kind: string(m.config.Mount), Control: p.location.FilerControl, NFS: p.location.FilerNfs, Export: p.location.Export,
 		Key: p.path, Epoch: m.home.epoch(), Dir: p.path, Identity: m.home.path("identity"), Command: m.config.Command,
 		Socket: m.socket(p.location.Name), Log: m.home.path("mounts", p.location.Name+".log"),
-		PIDFile: m.pidFile(p),
+		PIDFile: m.pidFile(p), CacheDir: cache, CacheSize: m.config.MountCache,
 	}})
 	if err != nil {
 		return err

@@ -30,7 +30,11 @@ import (
 
 // playMount stands for `spillway mount --control SOCKET HOST:PORT:/path DIR`: it shows the folder /path itself.
 func playMount(ctx context.Context, args []string) error {
-	socket, path, dir := args[1], args[2][strings.Index(args[2], ":/")+1:], args[3]
+	source, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil || args[2] != "-" {
+		return fmt.Errorf("the export is not on standard input: %w", err)
+	}
+	socket, path, dir := args[1], strings.TrimSpace(source[strings.Index(source, ":/")+1:]), args[3]
 	root, err := fs.NewLoopbackRoot(path)
 	if err != nil {
 		return err

@@ -12,7 +12,10 @@ import (
 type Config struct {
 	Server string // HOST:PORT that answers NFS and MOUNT over TCP
 	Path   string // what MNT takes, such as /nas
+	Shown  string // what the mount table, which everybody may read, calls it (Server:Path)
 	Dir    string // the mount point, absolute; made if missing
+
+	AllowOther bool // lets other users in; always so for root
 
 	Connections  int           // TCP connections to the server (2)
 	AttrTimeout  time.Duration // how old attributes may be between opens (1 s)
@@ -48,6 +51,7 @@ func (c Config) withDefaults() (Config, error) {
 	case c.Connections < 0 || c.Connections > 64:
 		return c, fault.New(fault.Invalid, "mount: %d connections are not between 1 and 64", c.Connections)
 	}
+	setDefault(&c.Shown, c.Server+":"+c.Path)
 	setDefault(&c.Connections, 2)
 	setDefault(&c.AttrTimeout, time.Second)
 	setDefault(&c.EntryTimeout, time.Second)

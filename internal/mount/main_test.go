@@ -38,6 +38,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if where := os.Getenv(userVariable); where != "" {
+		if err := mountAsUser(where); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if where := os.Getenv(mountVariable); where != "" {
 		if err := mountAndWait(where); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -30,7 +30,7 @@ func Mount(ctx context.Context, c Config) (*Mounted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFUSE(); err != nil {
+	if err := checkFUSE(c.AllowOther); err != nil {
 		return nil, err
 	}
 	if err := preparePoint(c.Dir); err != nil {
@@ -65,14 +65,14 @@ func mountOver(ctx context.Context, c Config, client *nfs.Client) (*Mounted, err
 		NegativeTimeout: &never,
 		RootStableAttr:  &fusefs.StableAttr{Ino: root.attr.FileID},
 		MountOptions: fuse.MountOptions{
-			FsName:               c.Server + ":" + c.Path,
+			FsName:               c.Shown,
 			Name:                 "spillway",
-			AllowOther:           os.Getuid() == 0,
+			AllowOther:           c.AllowOther || os.Geteuid() == 0,
 			Options:              []string{"default_permissions"},
 			MaxWrite:             1 << 20,
 			MaxReadAhead:         c.ReadAhead,
 			MaxBackground:        64,
-			DirectMount:          os.Getuid() == 0,
+			DirectMount:          os.Geteuid() == 0,
 			MaxStackDepth:        stackDepth(c.CacheDir),
 			DisableXAttrs:        true,
 			IgnoreSecurityLabels: true,

@@ -23,7 +23,7 @@ import (
 // needFUSE skips a test where there is no FUSE.
 func needFUSE(t *testing.T) {
 	t.Helper()
-	if err := checkFUSE(); err != nil {
+	if err := checkFUSE(false); err != nil {
 		t.Skipf("needs /dev/fuse: %v", err)
 	}
 }

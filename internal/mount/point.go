@@ -19,7 +19,7 @@ func isDead(err error) bool {
 // Detach takes whatever is mounted at dir out of the tree at once, whoever still uses it. Nothing mounted there is no
 // error.
 func Detach(dir string) error {
-	if os.Getuid() == 0 {
+	if os.Geteuid() == 0 {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 			return fault.New(fault.Internal, "detach %s: %w", dir, err)
 		}
@@ -32,28 +32,52 @@ func Detach(dir string) error {
 	return nil
 }
 
-// checkFUSE says what is missing before the kernel says something less clear.
-func checkFUSE() error {
-	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
-	if err != nil {
+// checkFUSE says what is missing before the kernel or fusermount3 say something less clear. fusermount3 opens the device as
+// the user who calls it.
+func checkFUSE(allowOther bool) error {
+	f, err := os.OpenFile(fuseDevice, os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, os.ErrPermission) && os.Geteuid() != 0:
+		return fault.WithHint(fault.New(fault.Denied, "this user may not use %s", fuseDevice),
+			"chmod 666 %s, as most systems have it (the device checks for itself who may mount), or mount as root", fuseDevice)
+	case err != nil:
 		return fault.WithHint(fault.New(fault.Unavailable, "FUSE cannot be used: %w", err),
-			"load the kernel's module (modprobe fuse), or allow the device /dev/fuse in this container")
+			"load the kernel's module (modprobe fuse), or allow the device %s in this container", fuseDevice)
 	}
 	f.Close()
-	if os.Getuid() == 0 {
+	if os.Geteuid() == 0 {
 		return nil
 	}
 	if _, err := exec.LookPath("fusermount3"); err != nil {
 		return fault.WithHint(fault.New(fault.Unavailable, "mounting without root needs fusermount3"), "apt-get install fuse3")
 	}
+	if conf, err := os.ReadFile(fuseConf); allowOther && (err != nil || !othersAllowed(string(conf))) {
+		return fault.WithHint(fault.New(fault.Denied, "this machine does not let users mount for others"),
+			"put the line user_allow_other into %s, or mount as root, or leave out --allow-other", fuseConf)
+	}
 	return nil
+}
+
+const (
+	fuseDevice = "/dev/fuse"
+	fuseConf   = "/etc/fuse.conf"
+)
+
+// othersAllowed reports whether fusermount3 accepts allow_other from users: the word on a line of its own.
+func othersAllowed(conf string) bool {
+	for line := range strings.Lines(conf) {
+		if strings.TrimSpace(line) == "user_allow_other" {
+			return true
+		}
+	}
+	return false
 }
 
 // KernelSupported reports whether this machine can mount NFSv3 with its own client: the kernel has it, mount.nfs is
 // there, and we are root.
 func KernelSupported() bool {
 	known, err := os.ReadFile("/proc/filesystems")
-	if err != nil || os.Getuid() != 0 {
+	if err != nil || os.Geteuid() != 0 {
 		return false
 	}
 	_, err = exec.LookPath("mount.nfs")

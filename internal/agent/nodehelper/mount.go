@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -105,8 +106,12 @@ func (m *Mount) mountFUSE(ctx context.Context, path string) (process.Ident, erro
 		return process.Ident{}, fault.Wrap(fault.Internal, err, "start the mount")
 	}
 	defer log.Close()
-	args := append(m.Command[1:len(m.Command):len(m.Command)], "mount", "--control", m.Socket, m.NFS+":"+path, m.Dir)
-	cmd := exec.Command(m.Command[0], args...)
+	args := append(m.Command[1:len(m.Command):len(m.Command)], "mount", "--control", m.Socket)
+	if m.CacheDir != "" {
+		args = append(args, "--cache-dir", m.CacheDir, "--cache-size", strconv.FormatInt(m.CacheSize, 10))
+	}
+	cmd := exec.Command(m.Command[0], append(args, "-", m.Dir)...)
+	cmd.Stdin = strings.NewReader(m.NFS + ":" + path + "\n") // a secret: process lists show arguments
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -28,6 +28,9 @@ type Mount struct {
 	Socket   string   `json:"socket"`   // control socket of the FUSE mount
 	Log      string   `json:"log"`      // file for the FUSE mount's messages
 	PIDFile  string   `json:"pidFile"`  // where the FUSE mount's process is noted as soon as it runs
+
+	CacheDir  string `json:"cacheDir"` // where the FUSE mount keeps copies of files; empty: nowhere
+	CacheSize int64  `json:"cacheSize"`
 }
 
 // Mounted is a mount.
