@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
@@ -142,11 +143,11 @@ func (d *decoder) structure(node ast.Node, target reflect.Value) {
 		}
 	}
 	if len(d.mistakes) == before {
-		d.validate(target, at, where)
+		d.validate(target, at, node)
 	}
 }
 
-func (d *decoder) validate(target reflect.Value, at *token.Token, where map[string]*token.Token) {
+func (d *decoder) validate(target reflect.Value, at *token.Token, node ast.Node) {
 	v, ok := target.Addr().Interface().(Validator)
 	if !ok {
 		return
@@ -155,14 +156,42 @@ func (d *decoder) validate(target reflect.Value, at *token.Token, where map[stri
 	if err == nil {
 		return
 	}
-	var placed *keyError
-	if errors.As(err, &placed) {
-		if key := where[placed.key]; key != nil {
-			d.mistake(key, "%v", err)
-			return
+	// Errors of At lead from key to key, and by number into lists; the last place that is there is shown.
+	inner := err
+	for {
+		var placed *keyError
+		if !errors.As(inner, &placed) {
+			break
 		}
+		key, value := d.child(node, placed.key)
+		if key == nil {
+			break
+		}
+		if _, isList := node.(*ast.SequenceNode); isList {
+			err = placed.err
+		} else {
+			err = placed
+		}
+		at, node, inner = key, value, placed.err
 	}
 	d.mistake(at, "%v", err)
+}
+
+// child finds a key of a mapping, or an item of a list by its number; nil if there is none.
+func (d *decoder) child(node ast.Node, key string) (*token.Token, ast.Node) {
+	if list, ok := node.(*ast.SequenceNode); ok {
+		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(list.Values) {
+			return start(list.Values[i]), list.Values[i]
+		}
+		return nil, nil
+	}
+	pairs, _ := d.pairs(node)
+	for _, p := range pairs {
+		if p.name == key {
+			return p.key, p.value
+		}
+	}
+	return nil, nil
 }
 
 // empty decodes a document without content.

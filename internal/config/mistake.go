@@ -53,7 +53,8 @@ func MistakesOf(err error) Mistakes {
 	return ms
 }
 
-// At places a Validator's error at one of the struct's keys.
+// At places a Validator's error at one of the struct's keys. A place deeper down is an At in an At; items of a list have
+// their number, from 0, as key.
 func At(key string, err error) error {
 	if err == nil {
 		return nil

@@ -2,6 +2,7 @@ package filer
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -14,12 +15,16 @@ const maxIO = 1 << 20
 type call struct {
 	f       *Filer
 	session *session
+	export  *export
 	ino     *inode
+	client  netip.Addr
 	as      origin.Cred
+	ro      bool // the client may not change anything
+	suid    bool // the client sees set-user-id bits
 }
 
 // begin opens the handle, enters its session and takes its inode. ErrBadHandle: not ours. ErrStale: the session is
-// fenced, or the file is gone.
+// fenced, or the file is gone. ErrAcces: the export is not for this client.
 func (f *Filer) begin(req *nfs.Request, h *nfs.Handle) (call, error) {
 	opened, err := f.seal.open(h)
 	if err != nil {
@@ -32,17 +37,46 @@ func (f *Filer) begin(req *nfs.Request, h *nfs.Handle) (call, error) {
 	if err := s.enter(); err != nil {
 		return call{}, err
 	}
-	ino, err := f.inode(opened.inode)
-	if err == nil && ino.target.id != opened.target {
-		f.table.put(ino)
-		err = nfs.ErrBadHandle
-	}
+	c, err := f.admit(req, s, opened)
 	if err != nil {
 		s.leave()
 		return call{}, err
 	}
-	ino.target.traffic.calls.Add(1)
-	return call{f, s, ino, credOf(req)}, nil
+	c.ino.target.traffic.calls.Add(1)
+	return c, nil
+}
+
+// admit applies the export's policy and takes the inode.
+func (f *Filer) admit(req *nfs.Request, s *session, h handle) (call, error) {
+	e := f.byExport[h.export]
+	if e == nil {
+		return call{}, nfs.ErrStale
+	}
+	client := req.Client.Addr()
+	r, err := f.ruleFor(s, e, client)
+	if err != nil {
+		return call{}, err
+	}
+	as, err := r.as(credOf(req))
+	if err != nil {
+		return call{}, err
+	}
+	ino, err := f.inode(h.inode)
+	if err == nil && ino.target != e.target {
+		f.table.put(ino)
+		err = nfs.ErrBadHandle
+	}
+	return call{f: f, session: s, export: e, ino: ino, client: client, as: as, ro: r.access != accessWrite, suid: r.suid}, err
+}
+
+// beginChange is begin for calls that change something; ErrROFS if the client may only read.
+func (f *Filer) beginChange(req *nfs.Request, h *nfs.Handle) (call, error) {
+	c, err := f.begin(req, h)
+	if err == nil && c.ro {
+		c.end()
+		return call{}, nfs.ErrROFS
+	}
+	return c, err
 }
 
 func (c call) end() {
@@ -59,17 +93,17 @@ func (c call) second(h *nfs.Handle) (*inode, error) {
 	if opened.session != c.session.ID {
 		return nil, nfs.ErrAcces
 	}
-	if opened.target != c.ino.target.id {
+	if opened.export != c.export.id {
 		return nil, nfs.ErrXDev
 	}
 	return c.f.inode(opened.inode)
 }
 
-// handle returns the handle of an inode for this call's session.
-func (c call) handle(ino *inode) nfs.Handle { return c.handleOf(ino.target, ino.id) }
+// handle returns the handle of an inode for this call's session and export.
+func (c call) handle(inode uint64) nfs.Handle { return c.handleIn(c.export, inode) }
 
-func (c call) handleOf(t *target, inode uint64) nfs.Handle {
-	return c.f.seal.seal(handle{t.id, inode, c.session.ID})
+func (c call) handleIn(e *export, inode uint64) nfs.Handle {
+	return c.f.seal.seal(handle{e.id, inode, c.session.ID})
 }
 
 // nobody is who calls without AUTH_SYS run as.

@@ -10,11 +10,11 @@ import (
 )
 
 // maker asks the origin to make an object in a directory.
-type maker func(ctx context.Context, t *target, dir *inode) (origin.Made, error)
+type maker func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error)
 
 // makeObject passes a CREATE, MKDIR, SYMLINK or MKNOD through.
 func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *nfs.NewResult, fn maker) {
-	c, err := f.begin(req, dir)
+	c, err := f.beginChange(req, dir)
 	if err != nil {
 		res.Status = origin.StatusOf(err)
 		return
@@ -27,10 +27,14 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 		res.Status = origin.StatusOf(err)
 		return
 	}
+	if err := c.notJunction(f.lasting(), name); err != nil {
+		res.Status = origin.StatusOf(err)
+		return
+	}
 	t := c.ino.target
 	ch := c.ino.beginNames()
 	sent := time.Now()
-	made, err := fn(f.lasting(), t, c.ino)
+	made, err := fn(f.lasting(), c.as, t, c.ino)
 	var child *inode
 	if err == nil {
 		child, err = f.adopt(t, made.Node, sent)
@@ -47,7 +51,7 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 		return
 	}
 	defer f.table.put(child)
-	res.Object = nfs.WithHandle(c.handle(child))
+	res.Object = nfs.WithHandle(c.handle(child.id))
 	res.Attr = nfs.WithAttr(t.show(made.Node.Attr))
 }
 
@@ -80,32 +84,32 @@ func (c change) endNames(wcc nfs.WccData, err error, apply func(*names)) {
 
 func (f *Filer) create(_ context.Context, req *nfs.Request, args *nfs.CreateArgs, res *nfs.CreateResult) {
 	once(f.drc, req, nfs.ProcCreate, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.Create(ctx, credOf(req), dir.oid, args.Name, origin.CreateHow{Mode: args.How, Attr: args.Attr, Verifier: args.Verifier})
+		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.Create(ctx, as, dir.oid, args.Name, origin.CreateHow{Mode: args.How, Attr: args.Attr, Verifier: args.Verifier})
 		})
 	})
 }
 
 func (f *Filer) mkdir(_ context.Context, req *nfs.Request, args *nfs.MkdirArgs, res *nfs.MkdirResult) {
 	once(f.drc, req, nfs.ProcMkdir, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.MkDir(ctx, credOf(req), dir.oid, args.Name, args.Attr)
+		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.MkDir(ctx, as, dir.oid, args.Name, args.Attr)
 		})
 	})
 }
 
 func (f *Filer) symlink(_ context.Context, req *nfs.Request, args *nfs.SymlinkArgs, res *nfs.SymlinkResult) {
 	once(f.drc, req, nfs.ProcSymlink, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.Symlink(ctx, credOf(req), dir.oid, args.Name, args.Target, args.Attr)
+		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.Symlink(ctx, as, dir.oid, args.Name, args.Target, args.Attr)
 		})
 	})
 }
 
 func (f *Filer) mknod(_ context.Context, req *nfs.Request, args *nfs.MknodArgs, res *nfs.MknodResult) {
 	once(f.drc, req, nfs.ProcMknod, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.MkNod(ctx, credOf(req), dir.oid, args.Name, origin.Special{Type: args.Type, Device: args.Device}, args.Attr)
+		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.MkNod(ctx, as, dir.oid, args.Name, origin.Special{Type: args.Type, Device: args.Device}, args.Attr)
 		})
 	})
 }
@@ -119,13 +123,13 @@ func (f *Filer) rmdir(_ context.Context, req *nfs.Request, args *nfs.RmdirArgs, 
 }
 
 func (f *Filer) unlink(req *nfs.Request, args *nfs.RemoveArgs, res *nfs.RemoveResult, isDir bool) {
-	c, err := f.begin(req, &args.Dir)
+	c, err := f.beginChange(req, &args.Dir)
 	if err != nil {
 		res.Status = origin.StatusOf(err)
 		return
 	}
 	defer c.end()
-	if err := newName(args.Name); err != nil {
+	if err := errors.Join(newName(args.Name), c.notJunction(f.lasting(), args.Name)); err != nil {
 		res.Status = origin.StatusOf(err)
 		return
 	}
@@ -181,7 +185,7 @@ func (ino *inode) unlinked() {
 
 func (f *Filer) rename(_ context.Context, req *nfs.Request, args *nfs.RenameArgs, res *nfs.RenameResult) {
 	once(f.drc, req, nfs.ProcRename, args, res, func() {
-		c, err := f.begin(req, &args.FromDir)
+		c, err := f.beginChange(req, &args.FromDir)
 		if err != nil {
 			res.Status = origin.StatusOf(err)
 			return
@@ -193,7 +197,10 @@ func (f *Filer) rename(_ context.Context, req *nfs.Request, args *nfs.RenameArgs
 			return
 		}
 		defer f.table.put(to)
-		if err := errors.Join(newName(args.FromName), newName(args.ToName)); err != nil {
+		there := c
+		there.ino = to
+		if err := errors.Join(newName(args.FromName), newName(args.ToName), c.notJunction(f.lasting(), args.FromName),
+			there.notJunction(f.lasting(), args.ToName)); err != nil {
 			res.Status = origin.StatusOf(err)
 			return
 		}
@@ -252,7 +259,7 @@ func (c call) move(ctx context.Context, fromName string, to *inode, toName strin
 
 func (f *Filer) link(_ context.Context, req *nfs.Request, args *nfs.LinkArgs, res *nfs.LinkResult) {
 	once(f.drc, req, nfs.ProcLink, args, res, func() {
-		c, err := f.begin(req, &args.Object)
+		c, err := f.beginChange(req, &args.Object)
 		if err != nil {
 			res.Status = origin.StatusOf(err)
 			return
@@ -261,7 +268,9 @@ func (f *Filer) link(_ context.Context, req *nfs.Request, args *nfs.LinkArgs, re
 		dir, err := c.second(&args.Dir)
 		if err == nil {
 			defer f.table.put(dir)
-			err = newName(args.Name)
+			there := c
+			there.ino = dir
+			err = errors.Join(newName(args.Name), there.notJunction(f.lasting(), args.Name))
 		}
 		if err != nil {
 			res.Status = origin.StatusOf(err)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
-	"path"
 	"time"
 
 	"connectrpc.com/connect"
@@ -16,6 +15,7 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/identity"
 	"github.com/spillway/spillway/internal/origin"
+	"github.com/spillway/spillway/nfs"
 )
 
 // control answers the filer control service (api/proto/spillway/filer/v1).
@@ -140,10 +140,15 @@ func (c control) OpenSession(ctx context.Context, req *connect.Request[filerv1.O
 // OpenSession opens a mount session of an owner for an export, or a folder of one, or returns the live one of the same
 // key: its id and the secret path to mount.
 func (f *Filer) OpenSession(owner, key, export string) (id uint64, mountPath string, err error) {
-	if _, _, err := f.resolve(export); err != nil {
+	export, err = cleanPath(export)
+	if err == nil {
+		if e, names := f.exportOf(export); e.pseudo && len(names) > 0 {
+			err = nfs.ErrNoEnt
+		}
+	}
+	if err != nil {
 		return 0, "", fault.New(fault.NotFound, "no export %q", export)
 	}
-	export = path.Clean(export)
 	s, err := f.sessions.open(owner, key, export, time.Now())
 	if err != nil {
 		return 0, "", err

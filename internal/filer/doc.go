@@ -3,6 +3,8 @@
 // A call goes nfs -> handle and mount session -> inode -> cache or origin. The parts, one file each:
 //
 //	handle, session, ids   who asks, for what; durable and authenticated
+//	namespace, targets, pseudo, mount   the tree that clients see, and the storages in it
+//	policy, rule, hostnames   which clients may enter an export, and as whom
 //	inode, chain, attrs    what is known of a file, since when, and which changes were our own
 //	names, listing         directories: names, negative names, snapshots with stable cookies
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
@@ -16,6 +18,7 @@
 // chain of pre- and post-operation attributes; any gap in the chain, or a state nobody of us made, is somebody else's
 // change and drops what was cached. Changes are written through: no reply claims more than the origin did.
 //
-// Lock order: lockUpstream.mu, then locks.mu (neither together with one of the others). session.mu, then content.io, then inode.mu, then table.mu, space.mu, ids.mu (leaves; none of them is held
+// Lock order: lockUpstream.mu, then locks.mu (neither together with one of the others). session.mu, export.mu (held while
+// the folders of its junctions are found), then content.io, then inode.mu, then table.mu, space.mu, ids.mu (leaves; none of them is held
 // while another of them is taken, and none during a call to an origin or a synced write).
 package filer

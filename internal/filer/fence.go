@@ -90,14 +90,15 @@ func (f *Filer) landUnstable(ctx context.Context, s *session) {
 
 // discard removes a file unless it has a receipt or is not there; nil then.
 func (f *Filer) discard(ctx context.Context, p string) (*Discarded, error) {
-	t, names, err := f.resolve(p)
+	p, err := cleanPath(p)
 	if err != nil {
 		return nil, err
 	}
+	_, names := f.exportOf(p)
 	if len(names) == 0 {
 		return nil, fault.New(fault.Invalid, "%s is an export", p)
 	}
-	dir, err := f.walk(ctx, origin.Cred{}, path.Join(t.path, path.Join(names[:len(names)-1]...)), time.Now())
+	dir, err := f.walk(ctx, origin.Cred{}, path.Dir(p), time.Now())
 	if errors.Is(err, nfs.ErrNoEnt) || errors.Is(err, nfs.ErrNotDir) {
 		return nil, nil
 	}

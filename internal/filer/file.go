@@ -1,8 +1,12 @@
 package filer
 
 import (
+	"maps"
 	"net"
+	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spillway/spillway/internal/config"
@@ -20,10 +24,11 @@ type File struct {
 	CacheDir  string       `yaml:"cacheDir"` // on a local disk
 	CacheSize config.Bytes `yaml:"cacheSize"`
 	// AllowPlain lets clients mount an export without a session (true unless said otherwise).
-	AllowPlain *bool        `yaml:"allowPlain"`
-	Locks      LockMode     `yaml:"locks"`
-	Server     ServerFile   `yaml:"server"`
-	Exports    []ExportFile `yaml:"exports"`
+	AllowPlain *bool                   `yaml:"allowPlain"`
+	Policies   map[string][]PolicyRule `yaml:"policies"` // export policies by name
+	Locks      LockMode                `yaml:"locks"`
+	Server     ServerFile              `yaml:"server"`
+	Exports    []ExportFile            `yaml:"exports"`
 }
 
 // ServerFile says how a filer joins the farm, once.
@@ -35,11 +40,15 @@ type ServerFile struct {
 
 // ExportFile is one export.
 type ExportFile struct {
-	Path      string          `yaml:"path,required"`
-	Origin    string          `yaml:"origin,required"` // posix:DIR or nfs:HOST:PORT/path
-	Verify    config.Duration `yaml:"verify"`
-	Block     config.Bytes    `yaml:"block"`
-	ReadAhead *config.Bytes   `yaml:"readAhead"` // 0: none
+	Path       string `yaml:"path,required"`
+	Origin     string `yaml:"origin,required"` // posix:DIR or nfs:HOST:PORT/path
+	TargetPath string `yaml:"targetPath"`      // the folder of the origin to show
+	Policy     string `yaml:"policy"`          // one of File.Policies; "": default, if there is one
+	// OwnFileSystem says that an origin below another one is a file system of its own, not a folder of that one.
+	OwnFileSystem bool            `yaml:"ownFileSystem"`
+	Verify        config.Duration `yaml:"verify"`
+	Block         config.Bytes    `yaml:"block"`
+	ReadAhead     *config.Bytes   `yaml:"readAhead"` // 0: none
 	// ParentControl is the control service of the filer that the origin is: https://HOST:PORT.
 	ParentControl string `yaml:"parentControl"`
 }
@@ -93,19 +102,108 @@ func (c *File) check() error {
 		return fault.New(fault.Invalid, "cacheSize is negative")
 	}
 	for i := range c.Exports {
-		e := &c.Exports[i]
-		kind, where, err := e.split()
-		if err == nil && kind == "nfs" {
-			_, _, err = splitNFS(where)
-		}
-		if err != nil {
+		if err := c.Exports[i].Validate(); err != nil {
 			return err
 		}
-		if e.ParentControl != "" && kind != "nfs" {
-			return fault.New(fault.Invalid, "export %s: parentControl is for the nfs export of another filer", e.Path)
+	}
+	return c.Validate()
+}
+
+// Validate checks an export by itself.
+func (e *ExportFile) Validate() error {
+	kind, where, err := e.split()
+	if err == nil && kind == "nfs" {
+		_, _, err = splitNFS(where)
+	}
+	if err != nil {
+		return config.At("origin", err)
+	}
+	if err := checkPath(e.Path); err != nil {
+		return config.At("path", err)
+	}
+	if e.TargetPath != "" && (!strings.HasPrefix(e.TargetPath, "/") || path.Clean(e.TargetPath) != e.TargetPath) {
+		return config.At("targetPath", fault.New(fault.Invalid, "%q must be absolute and clean, such as /shows", e.TargetPath))
+	}
+	if e.ParentControl != "" && kind != "nfs" {
+		return config.At("parentControl", fault.New(fault.Invalid, "export %s: parentControl is for the nfs export of another filer", e.Path))
+	}
+	return nil
+}
+
+// Validate checks how the parts fit together.
+func (c *File) Validate() error {
+	for name, rules := range c.Policies {
+		if i := secondDefault(rules); i >= 0 {
+			return config.At("policies", config.At(name, config.At(strconv.Itoa(i), fault.New(fault.Invalid, "a policy has one default rule"))))
+		}
+	}
+	for i := range c.Exports {
+		if key, err := c.checkExport(i); err != nil {
+			return config.At("exports", config.At(strconv.Itoa(i), config.At(key, err)))
 		}
 	}
 	return nil
+}
+
+// checkExport compares an export with the policies and the exports before it. key is where the mistake is.
+func (c *File) checkExport(i int) (key string, err error) {
+	e := &c.Exports[i]
+	if _, ok := c.Policies[e.Policy]; !ok && e.Policy != "" {
+		names := slices.Sorted(maps.Keys(c.Policies))
+		return "policy", fault.New(fault.Invalid, "there is no policy %q (there is: %s)", e.Policy, strings.Join(names, ", "))
+	}
+	for j := range c.Exports[:i] {
+		other := &c.Exports[j]
+		switch {
+		case other.Path == e.Path:
+			return "path", fault.New(fault.Invalid, "export %s is there twice", e.Path)
+		case other.Origin == e.Origin:
+			if key := e.settingsBeside(other); key != "" {
+				return key, fault.New(fault.Invalid, "%s shows the same storage as %s: say it there, for both", e.Path, other.Path)
+			}
+		case overlap(e, other):
+			return "origin", fault.New(fault.Invalid, "%s and %s overlap, and a file reached through both would be cached twice: "+
+				"give both the outer one as origin, with targetPath, or say ownFileSystem: true if they are two file systems", other.Origin, e.Origin)
+		}
+	}
+	return "", nil
+}
+
+// settingsBeside names a key that says something about the storage that an export of it before this one has not said.
+func (e *ExportFile) settingsBeside(first *ExportFile) string {
+	switch {
+	case e.Verify != 0 && e.Verify != first.Verify:
+		return "verify"
+	case e.Block != 0 && e.Block != first.Block:
+		return "block"
+	case e.ReadAhead != nil && (first.ReadAhead == nil || *e.ReadAhead != *first.ReadAhead):
+		return "readAhead"
+	case e.ParentControl != "" && e.ParentControl != first.ParentControl:
+		return "parentControl"
+	}
+	return ""
+}
+
+// overlap says whether one origin lies within the other. Folders of this machine are never cached, so they may.
+func overlap(a, b *ExportFile) bool {
+	if a.OwnFileSystem || b.OwnFileSystem || !a.Remote() || !b.Remote() {
+		return false
+	}
+	x, y := strings.TrimSuffix(a.Origin, "/")+"/", strings.TrimSuffix(b.Origin, "/")+"/"
+	return strings.HasPrefix(x, y) || strings.HasPrefix(y, x)
+}
+
+func secondDefault(rules []PolicyRule) int {
+	seen := false
+	for i := range rules {
+		if rules[i].Scope == scopeDefault {
+			if seen {
+				return i
+			}
+			seen = true
+		}
+	}
+	return -1
 }
 
 // identityDir holds the filer's certificate.

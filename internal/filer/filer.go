@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,14 +31,22 @@ type Config struct {
 	// NoPlain refuses clients that mount an export without a session.
 	NoPlain bool
 	Locks   LockConfig
-	Log     *slog.Logger // nil discards
+	// Policies are the export policies by name; one named "default" holds for exports that name none.
+	Policies map[string][]PolicyRule
+	Log      *slog.Logger // nil discards
 
-	disk disk // tests put faults in; nil is the real one
+	disk    disk // tests put faults in; nil is the real one
+	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
-// Export is a path that clients mount and the origin behind it.
+// Export is a path that clients mount and the storage behind it. Exports with equal origins are one target, opened once,
+// as the first of them says.
 type Export struct {
 	Path string // absolute and clean, "/nas"
+	// Sub is the folder of the storage that the path shows, "/" or "" for all of it.
+	Sub string
+	// Policy names one of Config.Policies; "" is "default" if there is one, else everybody may do everything.
+	Policy string
 	// Origin is the storage, or Open opens it, given where it may keep its places; the filer then closes it. Name is what
 	// the opened origin will describe itself as: it must not change as long as it is the same storage.
 	Origin origin.Origin
@@ -53,10 +62,11 @@ type Export struct {
 	Parent Parent
 }
 
-// target is an export at work.
+// target is storage at work.
 type target struct {
 	id     uint32
-	path   string
+	name   string // what its origin describes itself as
+	path   string // of the first export that shows it
 	origin origin.Origin
 	caps   origin.Caps
 	verify time.Duration
@@ -88,14 +98,20 @@ type Filer struct {
 	drc      *replies
 	mounts   *mountList
 	locks    *locks
-	targets  []*target
+	targets  []*target       // without the pseudo one
 	opened   []origin.Origin // by us, to be closed by us
 	byID     map[uint32]*target
+	exports  []*export
+	byExport map[uint32]*export
 	started  time.Time
 	server   *nfs.Server
 	addr     string // of NFS, once serving; guarded by mu
 
 	fetchBudget *semaphore.Weighted // bytes being fetched
+
+	policyMu    sync.Mutex // one compilation of the policies at a time; guards the next two
+	policyRules map[string][]PolicyRule
+	hostAddrs   map[string][]netip.Addr // what host names were last found to be
 
 	ctx    context.Context // ends when the filer closes; carries work that outlives a call
 	cancel context.CancelCauseFunc
@@ -119,7 +135,8 @@ func Open(cfg Config) (*Filer, error) {
 	}
 	f := &Filer{
 		cfg: cfg, log: cfg.Log, started: time.Now(), table: newTable(1 << 18), drc: newReplies(), mounts: &mountList{},
-		byID: map[uint32]*target{}, fetchBudget: semaphore.NewWeighted(fetchBytes),
+		byID: map[uint32]*target{}, byExport: map[uint32]*export{}, policyRules: cfg.Policies, hostAddrs: map[string][]netip.Addr{},
+		fetchBudget: semaphore.NewWeighted(fetchBytes),
 	}
 	kv, err := openKV(filepath.Join(cfg.CacheDir, "index"), cfg.Log)
 	if err != nil {
@@ -133,6 +150,9 @@ func Open(cfg Config) (*Filer, error) {
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	f.spawn(f.upkeep)
 	f.locks.start()
+	if namesHosts(cfg.Policies) {
+		f.spawn(f.watchNames)
+	}
 	return f, nil
 }
 
@@ -159,53 +179,20 @@ func (f *Filer) load() (err error) {
 		f.epoch = binary.BigEndian.Uint64(v)
 	}
 	for _, e := range f.cfg.Exports {
-		t, err := f.openTarget(e)
-		if err != nil {
+		if _, err := f.openExport(e); err != nil {
 			return err
 		}
-		f.targets = append(f.targets, t)
-		f.byID[t.id] = t
+	}
+	if err := f.connect(); err != nil {
+		return err
+	}
+	if err := f.applyPolicies(context.Background()); err != nil {
+		return err
 	}
 	if f.locks, err = openLocks(f); err != nil {
 		return err
 	}
 	return f.scanRecords()
-}
-
-// openTarget gives an export its durable number. Another origin at the same path is another target: handles of the old
-// one must not reach files of the new one.
-func (f *Filer) openTarget(e Export) (*target, error) {
-	name := e.Name
-	if e.Origin != nil {
-		name = e.Origin.Describe()
-	}
-	key := append([]byte{'t'}, e.Path+"\x00"+name...)
-	v, err := f.kv.Get(key)
-	if err != nil {
-		return nil, err
-	}
-	if len(v) != 4 {
-		gen, err := f.ids.generation()
-		if err != nil {
-			return nil, err
-		}
-		v = binary.BigEndian.AppendUint32(nil, uint32(gen))
-		if err := f.kv.Apply([]Change{{key, v}}, true); err != nil {
-			return nil, err
-		}
-	}
-	id, o := binary.BigEndian.Uint32(v), e.Origin
-	if o == nil {
-		if o, err = e.Open(places{f.kv, id}); err != nil {
-			return nil, err
-		}
-		f.opened = append(f.opened, o)
-	}
-	t := &target{
-		id: id, path: e.Path, origin: o, caps: o.Caps(),
-		verify: e.Verify, block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
-	}
-	return t, t.traffic.load(f.kv, t.id)
 }
 
 // spawn runs fn with the filer's context and waits for it in Close; false when the filer is closing.

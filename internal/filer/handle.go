@@ -14,12 +14,12 @@ import (
 // handle names a file for NFS clients: 37 bytes, the same after restart, upgrade and eviction.
 //
 //	0      version, 1
-//	1..4   target
+//	1..4   export
 //	5..12  inode id
 //	13..20 mount session (0: plain)
 //	21..36 HMAC-SHA256 over bytes 0..20, first 16 bytes, with the filer's durable key
 type handle struct {
-	target  uint32
+	export  uint32
 	inode   uint64
 	session uint64
 }
@@ -61,7 +61,7 @@ func (s *sealer) seal(h handle) nfs.Handle {
 	var b [handleSize]byte
 	var mac [sha256.Size]byte
 	b[0] = handleVersion
-	binary.BigEndian.PutUint32(b[1:], h.target)
+	binary.BigEndian.PutUint32(b[1:], h.export)
 	binary.BigEndian.PutUint64(b[5:], h.inode)
 	binary.BigEndian.PutUint64(b[13:], h.session)
 	s.mac(b[:handleBody], &mac)
@@ -81,7 +81,17 @@ func (s *sealer) open(in *nfs.Handle) (handle, error) {
 	if !hmac.Equal(mac[:16], b[handleBody:]) {
 		return handle{}, nfs.ErrBadHandle
 	}
+	h, _ := parseHandle(in)
+	return h, nil
+}
+
+// parseHandle reads a handle without checking its seal; false if it cannot be one of ours.
+func parseHandle(in *nfs.Handle) (handle, bool) {
+	b := in.Bytes()
+	if len(b) != handleSize || b[0] != handleVersion {
+		return handle{}, false
+	}
 	return handle{
-		target: binary.BigEndian.Uint32(b[1:]), inode: binary.BigEndian.Uint64(b[5:]), session: binary.BigEndian.Uint64(b[13:]),
-	}, nil
+		export: binary.BigEndian.Uint32(b[1:]), inode: binary.BigEndian.Uint64(b[5:]), session: binary.BigEndian.Uint64(b[13:]),
+	}, true
 }

@@ -9,7 +9,8 @@ import (
 // The keys of the cache index. Numbers are big-endian, so that ranges scan in order.
 //
 //	"m" name               singletons: layout version, MAC key, next inode id, epoch, receipt serial
-//	"t" export NUL origin  target id (4 bytes)
+//	"t" export NUL origin [NUL folder]   export id (4 bytes)
+//	"t" NUL origin         target id (4 bytes)
 //	"i" inode id           target id (4), origin identity
 //	"o" target id, identity   inode id (8)
 //	"p" target id, identity   place of a file of a handle-less folder: parent length (2), parent, name

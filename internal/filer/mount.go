@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -14,49 +13,6 @@ import (
 
 // sessionPrefix starts the secret paths of mount sessions: "/.session/SECRET/export/path".
 const sessionPrefix = "/.session/"
-
-// resolve finds the export with the longest path that is a prefix of p, component by component, and the rest of p.
-func (f *Filer) resolve(p string) (t *target, rest []string, err error) {
-	if !strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.ContainsRune(p, 0) {
-		return nil, nil, nfs.ErrAcces
-	}
-	p = path.Clean(p)
-	for _, c := range f.targets {
-		if (p == c.path || strings.HasPrefix(p, strings.TrimSuffix(c.path, "/")+"/")) && (t == nil || len(c.path) > len(t.path)) {
-			t = c
-		}
-	}
-	if t == nil {
-		return nil, nil, nfs.ErrNoEnt
-	}
-	for name := range strings.SplitSeq(strings.TrimPrefix(p, t.path), "/") {
-		if name != "" {
-			rest = append(rest, name)
-		}
-	}
-	return t, rest, nil
-}
-
-// walk follows a namespace path to its inode, to be put back.
-func (f *Filer) walk(ctx context.Context, as origin.Cred, p string, notBefore time.Time) (*inode, error) {
-	t, names, err := f.resolve(p)
-	if err != nil {
-		return nil, err
-	}
-	ino, err := f.rootOf(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		next, err := f.lookup(ctx, as, ino, name, notBefore)
-		f.table.put(ino)
-		if err != nil {
-			return nil, err
-		}
-		ino = next
-	}
-	return ino, nil
-}
 
 // mnt answers MOUNT's MNT. A session's secret path enters the session; a plain path is session 0.
 func (f *Filer) mnt(ctx context.Context, req *nfs.Request, args *nfs.MntArgs, res *nfs.MntResult) {
@@ -69,34 +25,54 @@ func (f *Filer) mnt(ctx context.Context, req *nfs.Request, args *nfs.MntArgs, re
 		return
 	}
 	defer s.leave()
-	t, _, err := f.resolve(p)
+	e, ino, err := f.enter(ctx, req, s, p)
 	if err != nil {
 		res.Status = origin.StatusOf(err).Mount()
-		return
-	}
-	ino, err := f.walk(ctx, credOf(req), p, t.freshEnough())
-	if err != nil {
-		res.Status = origin.StatusOf(err).Mount()
-		f.log.Debug("mount refused", "path", p, "client", req.Client, "error", err)
+		f.log.Info("mount refused", "path", p, "client", req.Client, "error", err)
 		return
 	}
 	defer f.table.put(ino)
-	res.Root = f.seal.seal(handle{ino.target.id, ino.id, s.ID})
-	host, dir := req.Client.Addr().Unmap().String(), p
-	f.mounts.add(nfs.MountEntry{Host: host, Dir: dir})
+	res.Root = f.seal.seal(handle{e.id, ino.id, s.ID})
+	f.mounts.add(nfs.MountEntry{Host: hostOf(req), Dir: path.Clean(p)})
 }
+
+// enter finds what a client mounts, if it may, to be put back.
+func (f *Filer) enter(ctx context.Context, req *nfs.Request, s *session, p string) (*export, *inode, error) {
+	p, err := cleanPath(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, names := f.exportOf(p)
+	r, err := f.ruleFor(s, e, req.Client.Addr())
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(names) > 0 && !r.submount && !e.pseudo {
+		return nil, nil, nfs.ErrAcces
+	}
+	as, err := r.as(credOf(req))
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := f.rootOfExport(ctx, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	ino, err := f.follow(ctx, as, root, names, e.target.freshEnough())
+	return e, ino, err
+}
+
+func hostOf(req *nfs.Request) string { return plainAddr(req.Client.Addr()).String() }
 
 // sessionOf splits a mount path into its session and the path within the namespace.
 func (f *Filer) sessionOf(p string) (*session, string, error) {
-	secretPath, ok := strings.CutPrefix(p, sessionPrefix)
-	if !ok {
+	secret, rest := splitSession(p)
+	if secret == "" {
 		if f.cfg.NoPlain {
 			return nil, "", nfs.ErrAcces
 		}
 		return f.sessions.plain, p, nil
 	}
-	secret, rest, _ := strings.Cut(secretPath, "/")
-	rest = "/" + rest
 	s, ok := f.sessions.withSecret(secret)
 	if !ok {
 		return nil, "", nfs.ErrAcces
@@ -104,10 +80,20 @@ func (f *Filer) sessionOf(p string) (*session, string, error) {
 	if s.record().Fenced {
 		return nil, "", nfs.ErrAcces
 	}
-	if rest != s.Export && !strings.HasPrefix(rest, strings.TrimSuffix(s.Export, "/")+"/") {
+	if !within(rest, s.Export) {
 		return nil, "", nfs.ErrAcces
 	}
 	return s, rest, nil
+}
+
+// splitSession cuts a mount path into a session's secret, if it has one, and the path within the namespace.
+func splitSession(p string) (secret, rest string) {
+	secretPath, ok := strings.CutPrefix(p, sessionPrefix)
+	if !ok {
+		return "", p
+	}
+	secret, rest, _ = strings.Cut(secretPath, "/")
+	return secret, "/" + rest
 }
 
 // mountList is what DUMP tells: advisory, as RFC 1813 §5.2.2 says, and bounded.
@@ -140,23 +126,36 @@ func (m *mountList) list() []nfs.MountEntry {
 }
 
 func (f *Filer) mountProcedures() nfs.MountProcedures {
-	host := func(req *nfs.Request) string { return req.Client.Addr().Unmap().String() }
 	return nfs.MountProcedures{
-		Mnt:  f.mnt,
-		Dump: func(_ context.Context, _ *nfs.Request, res *nfs.DumpResult) { res.Mounts = f.mounts.list() },
+		Mnt: f.mnt,
+		Dump: func(_ context.Context, req *nfs.Request, res *nfs.DumpResult) {
+			if f.seesAny(req.Client.Addr()) {
+				res.Mounts = f.mounts.list()
+			}
+		},
 		Umnt: func(_ context.Context, req *nfs.Request, args *nfs.UmntArgs) {
-			if _, p, err := f.sessionOf(args.Path); err == nil {
-				f.mounts.remove(host(req), p)
-			}
+			_, p := splitSession(args.Path)
+			f.mounts.remove(hostOf(req), path.Clean(p))
 		},
-		UmntAll: func(_ context.Context, req *nfs.Request) { f.mounts.remove(host(req), "") },
-		Export: func(_ context.Context, _ *nfs.Request, res *nfs.ExportResult) {
-			if f.cfg.NoPlain {
-				return
-			}
-			for _, t := range f.targets {
-				res.Exports = append(res.Exports, nfs.ExportEntry{Dir: t.path})
-			}
-		},
+		UmntAll: func(_ context.Context, req *nfs.Request) { f.mounts.remove(hostOf(req), "") },
+		Export:  f.listExports,
+	}
+}
+
+// listExports answers EXPORT: what the client may mount, and by which rule.
+func (f *Filer) listExports(_ context.Context, req *nfs.Request, res *nfs.ExportResult) {
+	if f.cfg.NoPlain {
+		return
+	}
+	for _, e := range f.exports {
+		r, err := f.ruleFor(f.sessions.plain, e, req.Client.Addr())
+		if err != nil || e.pseudo {
+			continue
+		}
+		entry := nfs.ExportEntry{Dir: e.path}
+		if r.filter != "" {
+			entry.Groups = []string{r.filter}
+		}
+		res.Exports = append(res.Exports, entry)
 	}
 }

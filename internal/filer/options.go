@@ -1,7 +1,10 @@
 package filer
 
 import (
+	"context"
 	"log/slog"
+	"net"
+	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -13,6 +16,11 @@ import (
 func (c *Config) check() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.resolve == nil {
+		c.resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
 	}
 	if c.Name == "" {
 		c.Name = "filer"
@@ -36,14 +44,22 @@ func (c *Config) check() error {
 			return fault.New(fault.Invalid, "export %s is there twice", e.Path)
 		}
 		seen[e.Path] = true
+		if e.Policy == "" {
+			if _, ok := c.Policies["default"]; ok {
+				e.Policy = "default"
+			}
+		} else if _, ok := c.Policies[e.Policy]; !ok {
+			return fault.New(fault.Invalid, "export %s: there is no policy %q", e.Path, e.Policy)
+		}
 	}
 	return nil
 }
 
 func (e *Export) check() error {
-	if !strings.HasPrefix(e.Path, "/") || e.Path != path.Clean(e.Path) || strings.HasPrefix(e.Path, sessionPrefix) {
-		return fault.New(fault.Invalid, "export path %q must be absolute and clean, such as /nas", e.Path)
+	if err := checkPath(e.Path); err != nil {
+		return err
 	}
+	e.Sub = path.Join("/", e.Sub)
 	if e.Origin == nil && e.Open == nil {
 		return fault.New(fault.Invalid, "export %s has no origin", e.Path)
 	}
@@ -61,6 +77,17 @@ func (e *Export) check() error {
 	}
 	if e.ReadAhead == 0 {
 		e.ReadAhead = 32 << 20 // of a gigabit over a tenth of a second, twice
+	}
+	return nil
+}
+
+// checkPath checks a path of the namespace at which an export is to stand.
+func checkPath(p string) error {
+	if !strings.HasPrefix(p, "/") || p != path.Clean(p) || within(p, path.Clean(sessionPrefix)) || strings.ContainsRune(p, 0) {
+		return fault.New(fault.Invalid, "export path %q must be absolute and clean, such as /nas", p)
+	}
+	if len(p) > 255 {
+		return fault.New(fault.Invalid, "export path %q is longer than 255 bytes", p)
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 	if err == nil {
 		l, err = f.list(ctx, c.as, c.ino, cookie == 0, plus)
 	}
+	if err == nil {
+		l, err = c.overlay(ctx, l)
+	}
 	if err != nil {
 		res.Status = origin.StatusOf(c.noted(t, err))
 		return
@@ -49,15 +52,21 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 	if !res.DirAttr.Present {
 		res.DirAttr = nfs.WithAttr(t.show(a))
 	}
+	if !c.suid {
+		hide(&res.DirAttr.Attr)
+	}
 	if !c.addDots(ctx, cookie, &a, res) {
 		return
 	}
 	for _, e := range l.after(uint64(cookie)) {
 		entry := nfs.DirEntry{FileID: e.fileID, Name: e.name, Cookie: nfs.Cookie(e.cookie)}
 		if plus && e.inode != 0 {
-			entry.Handle = nfs.WithHandle(c.handleOf(t, e.inode))
+			entry.Handle = nfs.WithHandle(c.handle(e.inode))
 			if child := f.table.known(e.inode); child != nil {
 				entry.Attr = child.opt()
+				if !c.suid {
+					hide(&entry.Attr.Attr)
+				}
 				f.table.put(child)
 			}
 		}
@@ -77,7 +86,7 @@ func (c call) addDots(ctx context.Context, cookie nfs.Cookie, self *nfs.Attr, re
 		return true
 	}
 	up := self.FileID
-	if parent, err := c.lookup(ctx, ".."); err == nil {
+	if parent, _, err := c.stepUp(ctx); err == nil {
 		parent.mu.Lock()
 		if parent.known {
 			up = parent.attr.FileID

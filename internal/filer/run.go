@@ -150,10 +150,10 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 	}
 	cfg = Config{
 		Name: c.Name, Version: version, CacheDir: c.CacheDir, Capacity: int64(c.CacheSize),
-		NoPlain: c.AllowPlain != nil && !*c.AllowPlain, Log: log, Locks: LockConfig{Off: c.Locks == LocksOff},
+		NoPlain: c.AllowPlain != nil && !*c.AllowPlain, Policies: c.Policies, Log: log, Locks: LockConfig{Off: c.Locks == LocksOff},
 	}
 	for _, e := range c.Exports {
-		export := Export{Path: e.Path, Name: e.Origin, Verify: time.Duration(e.Verify), Block: uint64(e.Block)}
+		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.Origin, Verify: time.Duration(e.Verify), Block: uint64(e.Block)}
 		if e.ReadAhead != nil {
 			if export.ReadAhead = int64(*e.ReadAhead); export.ReadAhead == 0 {
 				export.ReadAhead = -1

@@ -9,16 +9,16 @@ import (
 
 // newServer wires the procedures.
 func (f *Filer) newServer() *nfs.Server {
-	return &nfs.Server{
-		NFS: nfs.Procedures{
-			Getattr: f.getattr, Setattr: f.setattr, Lookup: f.lookupProc, Access: f.access, Readlink: f.readlink,
-			Read: f.read, Write: f.write, Create: f.create, Mkdir: f.mkdir, Symlink: f.symlink, Mknod: f.mknod,
-			Remove: f.remove, Rmdir: f.rmdir, Rename: f.rename, Link: f.link, Readdir: f.readdir, Readdirplus: f.readdirplus,
-			Fsstat: f.fsstat, Fsinfo: f.fsinfo, Pathconf: f.pathconf, Commit: f.commit,
-		},
-		Mount:  f.mountProcedures(),
-		Others: f.locks.programs(),
+	procedures := nfs.Procedures{
+		Getattr: f.getattr, Setattr: f.setattr, Lookup: f.lookupProc, Access: f.access, Readlink: f.readlink,
+		Read: f.read, Write: f.write, Create: f.create, Mkdir: f.mkdir, Symlink: f.symlink, Mknod: f.mknod,
+		Remove: f.remove, Rmdir: f.rmdir, Rename: f.rename, Link: f.link, Readdir: f.readdir, Readdirplus: f.readdirplus,
+		Fsstat: f.fsstat, Fsinfo: f.fsinfo, Pathconf: f.pathconf, Commit: f.commit,
 	}
+	if len(f.cfg.Policies) > 0 {
+		procedures = f.hidingSUID(procedures)
+	}
+	return &nfs.Server{NFS: procedures, Mount: f.mountProcedures(), Others: f.locks.programs()}
 }
 
 func (f *Filer) getattr(ctx context.Context, req *nfs.Request, args *nfs.GetattrArgs, res *nfs.GetattrResult) {
@@ -40,38 +40,28 @@ func (f *Filer) lookupProc(ctx context.Context, req *nfs.Request, args *nfs.Look
 	}
 	defer c.end()
 	notBefore := c.ino.target.freshEnough()
-	child, err := c.lookup(ctx, args.Name)
+	child, in, err := c.step(ctx, args.Name)
 	res.DirAttr = c.ino.opt()
 	if err != nil {
 		res.Status = origin.StatusOf(err)
 		return
 	}
 	defer f.table.put(child)
-	res.Object = c.handle(child)
+	res.Object = c.handleIn(in, child.id)
 	if a, err := f.fresh(ctx, c.as, child, notBefore); err == nil {
-		res.Attr = nfs.WithAttr(c.ino.target.show(a))
+		res.Attr = nfs.WithAttr(child.target.show(a))
 	} else if origin.IsGone(err) { // deleted behind our back since the name was learnt
 		c.ino.distrust()
 		res.Status = nfs.ErrNoEnt
 	}
 }
 
-// lookup finds a name in the call's directory. "." is the directory; ".." of the export's root is the root.
+// lookup finds a name in the call's directory, within its target; "." is the directory.
 func (c call) lookup(ctx context.Context, name string) (*inode, error) {
 	if err := validName(name); err != nil {
 		return nil, err
 	}
 	t := c.ino.target
-	if name == ".." {
-		root, err := c.f.rootOf(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		if root.id == c.ino.id {
-			return root, nil
-		}
-		c.f.table.put(root)
-	}
 	if name == "." {
 		return c.f.inode(c.ino.id)
 	}
@@ -93,6 +83,9 @@ func (f *Filer) access(ctx context.Context, req *nfs.Request, args *nfs.AccessAr
 	if err == nil {
 		res.Attr = nfs.WithAttr(c.ino.target.show(a))
 		res.Access, err = c.granted(ctx, c.ino, args.Access)
+		if c.ro {
+			res.Access &^= nfs.AccessModify | nfs.AccessExtend | nfs.AccessDelete
+		}
 	}
 	res.Status = origin.StatusOf(err)
 }

@@ -11,7 +11,7 @@ import (
 // write passes a WRITE through with the client's stability. Writes of one file run at the origin in parallel: over a
 // long link that is the difference between a window of megabytes and one block per round trip.
 func (f *Filer) write(_ context.Context, req *nfs.Request, args *nfs.WriteArgs, res *nfs.WriteResult) {
-	c, err := f.begin(req, &args.File)
+	c, err := f.beginChange(req, &args.File)
 	if err != nil {
 		res.Status = origin.StatusOf(err)
 		return
@@ -108,7 +108,7 @@ func (f *Filer) sawVerifier(t *target, v nfs.Verifier) {
 }
 
 func (f *Filer) commit(_ context.Context, req *nfs.Request, args *nfs.CommitArgs, res *nfs.CommitResult) {
-	c, err := f.begin(req, &args.File)
+	c, err := f.beginChange(req, &args.File)
 	if err != nil {
 		res.Status = origin.StatusOf(err)
 		return
@@ -149,7 +149,7 @@ func (f *Filer) commitRange(ctx context.Context, as origin.Cred, ino *inode, off
 
 func (f *Filer) setattr(_ context.Context, req *nfs.Request, args *nfs.SetattrArgs, res *nfs.SetattrResult) {
 	once(f.drc, req, nfs.ProcSetattr, args, res, func() {
-		c, err := f.begin(req, &args.Object)
+		c, err := f.beginChange(req, &args.Object)
 		if err != nil {
 			res.Status = origin.StatusOf(err)
 			return
