@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/internal/fault"
@@ -28,23 +30,55 @@ type FilerCmd struct {
 
 // Run serves until it is told to stop.
 func (c *FilerCmd) Run(ctx context.Context, g *Globals) error {
-	var file filer.File
-	if c.Config != "" {
-		data, err := os.ReadFile(c.Config)
-		if err != nil {
-			return fault.Wrap(fault.Invalid, err, "configuration")
-		}
-		if err := config.Decode(c.Config, data, &file); err != nil {
-			return err
-		}
-	}
-	if err := c.merge(&file, g); err != nil {
+	file, err := c.read(g)
+	if err != nil {
 		return err
 	}
 	return filer.Run(ctx, file, version, g.Log, func(at filer.Addresses) {
 		line, _ := json.Marshal(at)
 		fmt.Fprintf(g.Out, "ready %s\n", line)
-	})
+	}, c.reloads(ctx, g))
+}
+
+// read returns the configuration that file and flags make.
+func (c *FilerCmd) read(g *Globals) (file filer.File, err error) {
+	if c.Config != "" {
+		data, err := os.ReadFile(c.Config)
+		if err != nil {
+			return file, fault.Wrap(fault.Invalid, err, "configuration")
+		}
+		if err := config.Decode(c.Config, data, &file); err != nil {
+			return file, err
+		}
+	}
+	return file, c.merge(&file, g)
+}
+
+// reloads reads the configuration again at each SIGHUP. One with a mistake is reported and changes nothing.
+func (c *FilerCmd) reloads(ctx context.Context, g *Globals) <-chan filer.File {
+	signals, files := make(chan os.Signal, 1), make(chan filer.File)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			file, err := c.read(g)
+			if err != nil {
+				g.Log.Error("the configuration has a mistake and was not loaded again", "error", err)
+				continue
+			}
+			select {
+			case files <- file:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return files
 }
 
 func (c *FilerCmd) merge(file *filer.File, g *Globals) error {

@@ -67,7 +67,7 @@ func (f *Filer) ask(ctx context.Context, as origin.Cred, ino *inode, c *check) (
 }
 
 // freshEnough is the oldest confirmation that the export's verification time accepts now.
-func (t *target) freshEnough() time.Time { return time.Now().Add(-t.verify) }
+func (t *target) freshEnough() time.Time { return time.Now().Add(-time.Duration(t.verify.Load())) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

@@ -108,7 +108,7 @@ func TestOwnWritesAreNotFetchedAgain(t *testing.T) {
 
 func TestForeignChangeDropsData(t *testing.T) {
 	f := newFarm(t)
-	f.cloud.targets[0].verify = 0
+	f.cloud.targets[0].verify.Store(0)
 	path := filepath.Join(f.dir, "a")
 	writeFile(t, path, noise(300<<10, 5))
 	c := dial(t, f.cloud.addr, "/nas")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/internal/fault"
@@ -45,10 +46,15 @@ type ExportFile struct {
 	TargetPath string `yaml:"targetPath"`      // the folder of the origin to show
 	Policy     string `yaml:"policy"`          // one of File.Policies; "": default, if there is one
 	// OwnFileSystem says that an origin below another one is a file system of its own, not a folder of that one.
-	OwnFileSystem bool            `yaml:"ownFileSystem"`
-	Verify        config.Duration `yaml:"verify"`
-	Block         config.Bytes    `yaml:"block"`
-	ReadAhead     *config.Bytes   `yaml:"readAhead"` // 0: none
+	OwnFileSystem bool `yaml:"ownFileSystem"`
+	// UsageModel is how the storage is cached, by Azure's name; "": as READ_ONLY.
+	UsageModel        string `yaml:"usageModel"`
+	VerificationTimer Timer  `yaml:"verificationTimer"` // in place of the model's
+	WriteBackTimer    Timer  `yaml:"writeBackTimer"`    // in place of the model's
+	// Verify is VerificationTimer in our own spelling.
+	Verify    config.Duration `yaml:"verify"`
+	Block     config.Bytes    `yaml:"block"`
+	ReadAhead *config.Bytes   `yaml:"readAhead"` // 0: none
 	// ParentControl is the control service of the filer that the origin is: https://HOST:PORT.
 	ParentControl string `yaml:"parentControl"`
 }
@@ -124,10 +130,38 @@ func (e *ExportFile) Validate() error {
 	if e.TargetPath != "" && (!strings.HasPrefix(e.TargetPath, "/") || path.Clean(e.TargetPath) != e.TargetPath) {
 		return config.At("targetPath", fault.New(fault.Invalid, "%q must be absolute and clean, such as /shows", e.TargetPath))
 	}
+	if _, _, key, err := e.timers(); err != nil {
+		return config.At(key, err)
+	}
 	if e.ParentControl != "" && kind != "nfs" {
 		return config.At("parentControl", fault.New(fault.Invalid, "export %s: parentControl is for the nfs export of another filer", e.Path))
 	}
 	return nil
+}
+
+// timers returns the verification and write-back times that the model and what stands in place of it come to; 0 and 0
+// say nothing. key is where a mistake is.
+func (e *ExportFile) timers() (verify, writeBack time.Duration, key string, err error) {
+	var m UsageModel
+	if e.UsageModel != "" {
+		if m, err = ParseUsageModel(e.UsageModel); err != nil {
+			return 0, 0, "usageModel", err
+		}
+	}
+	switch {
+	case m.WriteBack > 0:
+		return 0, 0, "usageModel", fault.WithHint(fault.New(fault.Invalid, "%s writes back, which is not available in this build", m.ID),
+			"READ_ONLY and WRITE_AROUND write through")
+	case e.WriteBackTimer != 0:
+		return 0, 0, "writeBackTimer", fault.New(fault.Invalid, "the usage model writes through: there is nothing to write back later")
+	case e.Verify != 0 && e.VerificationTimer != 0:
+		return 0, 0, "verify", fault.New(fault.Invalid, "verify and verificationTimer are one thing: say one of them")
+	case e.VerificationTimer != 0:
+		m.Verify = time.Duration(e.VerificationTimer)
+	case e.Verify != 0:
+		m.Verify = time.Duration(e.Verify)
+	}
+	return m.Verify, m.WriteBack, "", nil
 }
 
 // Validate checks how the parts fit together.
@@ -172,6 +206,12 @@ func (c *File) checkExport(i int) (key string, err error) {
 // settingsBeside names a key that says something about the storage that an export of it before this one has not said.
 func (e *ExportFile) settingsBeside(first *ExportFile) string {
 	switch {
+	case e.UsageModel != "" && e.UsageModel != first.UsageModel:
+		return "usageModel"
+	case e.VerificationTimer != 0 && e.VerificationTimer != first.VerificationTimer:
+		return "verificationTimer"
+	case e.WriteBackTimer != 0 && e.WriteBackTimer != first.WriteBackTimer:
+		return "writeBackTimer"
 	case e.Verify != 0 && e.Verify != first.Verify:
 		return "verify"
 	case e.Block != 0 && e.Block != first.Block:

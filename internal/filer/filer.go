@@ -69,7 +69,7 @@ type target struct {
 	path   string // of the first export that shows it
 	origin origin.Origin
 	caps   origin.Caps
-	verify time.Duration
+	verify atomic.Int64 // in nanoseconds; a reload changes it
 	block  uint64
 	ahead  uint64
 	parent Parent
@@ -107,11 +107,13 @@ type Filer struct {
 	server   *nfs.Server
 	addr     string // of NFS, once serving; guarded by mu
 
+	flushes     fileFlushes
 	fetchBudget *semaphore.Weighted // bytes being fetched
 
 	policyMu    sync.Mutex // one compilation of the policies at a time; guards the next two
 	policyRules map[string][]PolicyRule
 	hostAddrs   map[string][]netip.Addr // what host names were last found to be
+	hasPolicies atomic.Bool             // some export may have one
 
 	ctx    context.Context // ends when the filer closes; carries work that outlives a call
 	cancel context.CancelCauseFunc
@@ -150,9 +152,7 @@ func Open(cfg Config) (*Filer, error) {
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	f.spawn(f.upkeep)
 	f.locks.start()
-	if namesHosts(cfg.Policies) {
-		f.spawn(f.watchNames)
-	}
+	f.spawn(f.watchNames)
 	return f, nil
 }
 

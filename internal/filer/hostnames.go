@@ -31,6 +31,7 @@ func (f *Filer) applyPolicies(ctx context.Context) error {
 		}
 		compiled[name] = p
 	}
+	f.hasPolicies.Store(len(compiled) > 0)
 	for _, e := range f.exports {
 		if !e.pseudo {
 			e.policy.Store(compiled[e.policyName])
@@ -85,6 +86,9 @@ func (f *Filer) watchNames(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			if !f.namesHosts() {
+				continue
+			}
 			if err := f.applyPolicies(ctx); err != nil {
 				f.log.Error("export policies", "error", err)
 			}
@@ -93,8 +97,10 @@ func (f *Filer) watchNames(ctx context.Context) {
 }
 
 // namesHosts says whether a rule names a host by its name.
-func namesHosts(policies map[string][]PolicyRule) bool {
-	for _, rules := range policies {
+func (f *Filer) namesHosts() bool {
+	f.policyMu.Lock()
+	defer f.policyMu.Unlock()
+	for _, rules := range f.policyRules {
 		if slices.ContainsFunc(rules, func(r PolicyRule) bool {
 			p, err := r.parse()
 			return err == nil && p.hostName != ""

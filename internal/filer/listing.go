@@ -82,7 +82,7 @@ func (f *Filer) list(ctx context.Context, as origin.Cred, dir *inode, start, plu
 			return nil, err
 		}
 		dir.mu.Lock()
-		usable := l.current && dir.attr.Pre() == l.state && time.Since(l.made) <= dir.target.verify
+		usable := l.current && dir.attr.Pre() == l.state && time.Since(l.made) <= time.Duration(dir.target.verify.Load())
 		dir.mu.Unlock()
 		if usable {
 			return l, nil

@@ -12,6 +12,9 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 )
 
+// defaultVerify is how long names and attributes are trusted where nothing else is said.
+const defaultVerify = 30 * time.Second
+
 // check validates the configuration and fills in defaults.
 func (c *Config) check() error {
 	if c.Log == nil {
@@ -44,12 +47,19 @@ func (c *Config) check() error {
 			return fault.New(fault.Invalid, "export %s is there twice", e.Path)
 		}
 		seen[e.Path] = true
-		if e.Policy == "" {
-			if _, ok := c.Policies["default"]; ok {
-				e.Policy = "default"
-			}
-		} else if _, ok := c.Policies[e.Policy]; !ok {
+	}
+	return c.choosePolicies()
+}
+
+// choosePolicies gives each export the policy that holds for it.
+func (c *Config) choosePolicies() error {
+	for i := range c.Exports {
+		e := &c.Exports[i]
+		if _, ok := c.Policies[e.Policy]; !ok && e.Policy != "" {
 			return fault.New(fault.Invalid, "export %s: there is no policy %q", e.Path, e.Policy)
+		}
+		if _, ok := c.Policies["default"]; ok && e.Policy == "" {
+			e.Policy = "default"
 		}
 	}
 	return nil
@@ -65,7 +75,7 @@ func (e *Export) check() error {
 	}
 	switch {
 	case e.Verify == 0:
-		e.Verify = 30 * time.Second
+		e.Verify = defaultVerify
 	case e.Verify < 0:
 		return fault.New(fault.Invalid, "export %s: verify must be positive", e.Path)
 	}

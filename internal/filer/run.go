@@ -27,7 +27,9 @@ type Addresses struct {
 
 // Run is a whole filer process: it joins the farm if it must, opens the cache and the origins, calls ready, and serves
 // until ctx ends.
-func Run(ctx context.Context, c File, version string, log *slog.Logger, ready func(Addresses)) error {
+//
+// A file that comes over reload takes the place of c as far as that can be done at work (Filer.Reload); nil: none does.
+func Run(ctx context.Context, c File, version string, log *slog.Logger, ready func(Addresses), reload <-chan File) error {
 	if c.Name == "" {
 		c.Name = "filer"
 	}
@@ -57,6 +59,9 @@ func Run(ctx context.Context, c File, version string, log *slog.Logger, ready fu
 	f, err := Open(cfg)
 	if err != nil {
 		return err
+	}
+	if !f.spawn(func(ctx context.Context) { f.followReloads(ctx, c, reload) }) {
+		return errors.Join(errClosing, f.Close())
 	}
 	err = f.serveAll(ctx, &c, ring, listeners, ready)
 	return errors.Join(err, f.Close())
@@ -153,7 +158,10 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 		NoPlain: c.AllowPlain != nil && !*c.AllowPlain, Policies: c.Policies, Log: log, Locks: LockConfig{Off: c.Locks == LocksOff},
 	}
 	for _, e := range c.Exports {
-		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.Origin, Verify: time.Duration(e.Verify), Block: uint64(e.Block)}
+		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.Origin, Block: uint64(e.Block)}
+		if export.Verify, _, _, err = e.timers(); err != nil {
+			return cfg, closeParents, err
+		}
 		if e.ReadAhead != nil {
 			if export.ReadAhead = int64(*e.ReadAhead); export.ReadAhead == 0 {
 				export.ReadAhead = -1

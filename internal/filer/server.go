@@ -15,10 +15,7 @@ func (f *Filer) newServer() *nfs.Server {
 		Remove: f.remove, Rmdir: f.rmdir, Rename: f.rename, Link: f.link, Readdir: f.readdir, Readdirplus: f.readdirplus,
 		Fsstat: f.fsstat, Fsinfo: f.fsinfo, Pathconf: f.pathconf, Commit: f.commit,
 	}
-	if len(f.cfg.Policies) > 0 {
-		procedures = f.hidingSUID(procedures)
-	}
-	return &nfs.Server{NFS: procedures, Mount: f.mountProcedures(), Others: f.locks.programs()}
+	return &nfs.Server{NFS: f.hidingSUID(procedures), Mount: f.mountProcedures(), Others: f.locks.programs()}
 }
 
 func (f *Filer) getattr(ctx context.Context, req *nfs.Request, args *nfs.GetattrArgs, res *nfs.GetattrResult) {

@@ -10,7 +10,7 @@ import (
 const suidBits = 0o6000
 
 // hidingSUID puts in front of the procedures what rules without suid ask for: their clients neither see nor set the bits.
-// Filers without policies do without. READDIRPLUS hides them by itself.
+// Without policies that costs a load. READDIRPLUS hides them by itself.
 func (f *Filer) hidingSUID(p nfs.Procedures) nfs.Procedures {
 	none := (*nfs.SetAttr)(nil)
 	p.Getattr = hiding(f, p.Getattr, func(a *nfs.GetattrArgs) (*nfs.Handle, *nfs.SetAttr) { return &a.Object, none },
@@ -65,6 +65,9 @@ func hiding[A, R any](f *Filer, proc func(context.Context, *nfs.Request, *A, *R)
 // showsSUID says whether the caller may see and set the bits. The handle's seal is not checked: the procedure does that,
 // and a made-up handle gets no answer in which there would be anything to hide.
 func (f *Filer) showsSUID(req *nfs.Request, h *nfs.Handle) bool {
+	if !f.hasPolicies.Load() {
+		return true
+	}
 	opened, ok := parseHandle(h)
 	if !ok || opened.session != 0 {
 		return true

@@ -52,8 +52,9 @@ func (f *Filer) openTarget(e Export, name string, export uint32, newExport bool)
 	}
 	t := &target{
 		id: id, name: name, path: e.Path, origin: o, caps: o.Caps(),
-		verify: e.Verify, block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
+		block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
 	}
+	t.verify.Store(int64(e.Verify))
 	f.byID[id] = t
 	if _, pseudo := o.(*pseudo); !pseudo {
 		f.targets = append(f.targets, t)

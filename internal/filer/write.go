@@ -114,6 +114,10 @@ func (f *Filer) commit(_ context.Context, req *nfs.Request, args *nfs.CommitArgs
 		return
 	}
 	defer c.end()
+	if args.Offset == flushOffset {
+		c.commitFlush(f.lasting(), args.Count, res)
+		return
+	}
 	r, err := f.commitRange(f.lasting(), c.as, c.ino, args.Offset, args.Count)
 	res.Wcc, res.Verifier, res.Status = c.ino.target.showWcc(r.WCC), r.Verifier, origin.StatusOf(c.noted(c.ino.target, err))
 	if err == nil && args.Offset == 0 && args.Count == 0 {
