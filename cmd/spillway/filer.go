@@ -13,8 +13,14 @@ import (
 	"github.com/spillway/spillway/internal/filer"
 )
 
-// FilerCmd runs a filer. What the flags say goes before what the file says.
+// FilerCmd runs a filer, or speaks with one that runs on this machine.
 type FilerCmd struct {
+	Serve FilerRunCmd   `cmd:"" name:"run" default:"withargs" help:"Run a filer (what \"spillway filer\" alone does)."`
+	Prime FilerPrimeCmd `cmd:"" help:"Load files ahead of time: priming jobs of the filer on this machine."`
+}
+
+// FilerRunCmd runs a filer. What the flags say goes before what the file says.
+type FilerRunCmd struct {
 	Config        string       `type:"path" placeholder:"FILE" help:"Configuration file (YAML)."`
 	Name          string       `help:"The filer's name in the farm."`
 	Listen        string       `placeholder:"HOST:PORT" help:"Where NFS and MOUNT answer."`
@@ -29,7 +35,7 @@ type FilerCmd struct {
 }
 
 // Run serves until it is told to stop.
-func (c *FilerCmd) Run(ctx context.Context, g *Globals) error {
+func (c *FilerRunCmd) Run(ctx context.Context, g *Globals) error {
 	file, err := c.read(g)
 	if err != nil {
 		return err
@@ -41,7 +47,7 @@ func (c *FilerCmd) Run(ctx context.Context, g *Globals) error {
 }
 
 // read returns the configuration that file and flags make.
-func (c *FilerCmd) read(g *Globals) (file filer.File, err error) {
+func (c *FilerRunCmd) read(g *Globals) (file filer.File, err error) {
 	if c.Config != "" {
 		data, err := os.ReadFile(c.Config)
 		if err != nil {
@@ -55,7 +61,7 @@ func (c *FilerCmd) read(g *Globals) (file filer.File, err error) {
 }
 
 // reloads reads the configuration again at each SIGHUP. One with a mistake is reported and changes nothing.
-func (c *FilerCmd) reloads(ctx context.Context, g *Globals) <-chan filer.File {
+func (c *FilerRunCmd) reloads(ctx context.Context, g *Globals) <-chan filer.File {
 	signals, files := make(chan os.Signal, 1), make(chan filer.File)
 	signal.Notify(signals, syscall.SIGHUP)
 	go func() {
@@ -81,7 +87,7 @@ func (c *FilerCmd) reloads(ctx context.Context, g *Globals) <-chan filer.File {
 	return files
 }
 
-func (c *FilerCmd) merge(file *filer.File, g *Globals) error {
+func (c *FilerRunCmd) merge(file *filer.File, g *Globals) error {
 	for _, set := range []struct {
 		from string
 		to   *string

@@ -13,11 +13,16 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 )
 
-const (
-	maxSize  = 1 << 20 // bytes of a file
-	maxDepth = 64      // of nesting
-	maxItems = 10_000  // keys and list items of a file
-)
+const maxDepth = 64 // of nesting
+
+// Limits bound what a file may hold.
+type Limits struct {
+	Size  int // bytes
+	Items int // keys and list items
+}
+
+// usual are the limits of configurations.
+func usual() Limits { return Limits{Size: 1 << 20, Items: 10_000} }
 
 // Validator is what a struct implements to check what its types cannot say. Decode calls it, on a pointer, after the
 // struct has been filled without a mistake. The error is shown at the struct's place in the file, or at one of its keys
@@ -29,15 +34,20 @@ type Validator interface {
 // Decode parses a YAML document (JSON is a subset) into the struct or map that into points to. What the document leaves
 // out keeps the value it has, so that defaults stand in into before. path is the file's name for messages. Mistakes are
 // fault.Invalid and of type Mistakes; into is then not to be used.
-func Decode(path string, data []byte, into any) (err error) {
+func Decode(path string, data []byte, into any) error {
+	return DecodeWithin(path, data, into, usual())
+}
+
+// DecodeWithin is Decode with other limits, for files that a program has written.
+func DecodeWithin(path string, data []byte, into any, limits Limits) (err error) {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
 		return fault.New(fault.Internal, "config.Decode needs a pointer, got %T", into)
 	}
-	if len(data) > maxSize {
-		return fault.New(fault.Invalid, "%s: %d bytes are more than the %d allowed", path, len(data), maxSize)
+	if len(data) > limits.Size {
+		return fault.New(fault.Invalid, "%s: %d bytes are more than the %d allowed", path, len(data), limits.Size)
 	}
-	d := &decoder{source: newSource(path, data)}
+	d := &decoder{source: newSource(path, data), limits: limits}
 	defer func() {
 		// The parser is not ours; what it trips over is a mistake in the file.
 		if r := recover(); r != nil {
@@ -55,7 +65,7 @@ func Decode(path string, data []byte, into any) (err error) {
 // parse returns the document's root, nil if it is empty or malformed.
 func (d *decoder) parse(data []byte) ast.Node {
 	tokens := lexer.Tokenize(string(data))
-	if at, what := excess(tokens); at != nil {
+	if at, what := excess(tokens, d.limits.Items); at != nil {
 		d.mistake(at, "%s", what)
 		return nil
 	}
@@ -85,7 +95,7 @@ func (d *decoder) parse(data []byte) ast.Node {
 
 // excess finds the token at which a document becomes too deep or too long for the parser, which is recursive and
 // quadratic in the depth. Depth by indentation is bounded by the file's size.
-func excess(tokens token.Tokens) (*token.Token, string) {
+func excess(tokens token.Tokens, maxItems int) (*token.Token, string) {
 	var flow, entries, items, line int
 	for _, t := range tokens {
 		if t.Position != nil && t.Position.Line != line {

@@ -15,6 +15,7 @@ import (
 // decoder fills Go values from a syntax tree and collects what is wrong.
 type decoder struct {
 	source   source
+	limits   Limits
 	mistakes Mistakes
 }
 

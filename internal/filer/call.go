@@ -57,7 +57,7 @@ func (f *Filer) admit(req *nfs.Request, s *session, h handle) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
-	as, err := r.as(credOf(req))
+	as, err := r.as(f.caller(req, e.target))
 	if err != nil {
 		return call{}, err
 	}

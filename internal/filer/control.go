@@ -212,10 +212,7 @@ func (c control) Prime(ctx context.Context, req *connect.Request[filerv1.PrimeRe
 			c.f.log.Info("primed", "cause", m.Cause, "files", p.FilesDone, "bytes", p.BytesDone, "fetched", p.BytesFetched,
 				"errors", len(p.Errors), "took", time.Since(start).Round(time.Millisecond))
 		}
-		return stream.Send(&filerv1.PrimeProgress{
-			FilesTotal: p.FilesTotal, FilesDone: p.FilesDone, BytesTotal: p.BytesTotal, BytesDone: p.BytesDone,
-			BytesFetched: p.BytesFetched, Errors: wireErrors(p.Errors), Done: p.Done,
-		})
+		return stream.Send(wirePrimed(p))
 	})
 	return rpcError(err)
 }

@@ -4,6 +4,8 @@
 //
 //	handle, session, ids   who asks, for what; durable and authenticated
 //	namespace, targets, pseudo, mount   the tree that clients see, and the storages in it
+//	manifest, prime, primejobs, pace   loading ahead of time
+//	usagemodel, reload, commitflush, groups   what users of HPC Cache know under these names
 //	policy, rule, hostnames   which clients may enter an export, and as whom
 //	inode, chain, attrs    what is known of a file, since when, and which changes were our own
 //	names, listing         directories: names, negative names, snapshots with stable cookies

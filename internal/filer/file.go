@@ -28,6 +28,7 @@ type File struct {
 	AllowPlain *bool                   `yaml:"allowPlain"`
 	Policies   map[string][]PolicyRule `yaml:"policies"` // export policies by name
 	Locks      LockMode                `yaml:"locks"`
+	Groups     *GroupFiles             `yaml:"groups"` // more than 16 groups a user
 	Server     ServerFile              `yaml:"server"`
 	Exports    []ExportFile            `yaml:"exports"`
 }

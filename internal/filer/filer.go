@@ -33,7 +33,9 @@ type Config struct {
 	Locks   LockConfig
 	// Policies are the export policies by name; one named "default" holds for exports that name none.
 	Policies map[string][]PolicyRule
-	Log      *slog.Logger // nil discards
+	// Groups name the files with users' full lists of groups; nil: callers have the groups that they send.
+	Groups *GroupFiles
+	Log    *slog.Logger // nil discards
 
 	disk    disk // tests put faults in; nil is the real one
 	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -107,7 +109,9 @@ type Filer struct {
 	server   *nfs.Server
 	addr     string // of NFS, once serving; guarded by mu
 
+	userGroups  atomic.Pointer[userGroups] // nil: none are configured
 	flushes     fileFlushes
+	primes      *primeJobs
 	fetchBudget *semaphore.Weighted // bytes being fetched
 
 	policyMu    sync.Mutex // one compilation of the policies at a time; guards the next two
@@ -152,7 +156,13 @@ func Open(cfg Config) (*Filer, error) {
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	f.spawn(f.upkeep)
 	f.locks.start()
+	f.primes.mu.Lock()
+	f.primes.schedule()
+	f.primes.mu.Unlock()
 	f.spawn(f.watchNames)
+	if cfg.Groups != nil {
+		f.spawn(f.watchGroups)
+	}
 	return f, nil
 }
 
@@ -190,6 +200,16 @@ func (f *Filer) load() (err error) {
 		return err
 	}
 	if f.locks, err = openLocks(f); err != nil {
+		return err
+	}
+	if f.cfg.Groups != nil {
+		known, err := f.cfg.Groups.load()
+		if err != nil {
+			return err
+		}
+		f.userGroups.Store(&known)
+	}
+	if f.primes, err = openPrimeJobs(f); err != nil {
 		return err
 	}
 	return f.scanRecords()

@@ -19,6 +19,7 @@ import (
 //	"s" session id         mount session (session.go)
 //	"n" client             host with locks (lockclients.go)
 //	"u" target id, inode id, owner   who may have locks at an origin (lockorigin.go)
+//	"j" name               priming job (primejobs.go)
 //	"c" target id          traffic counters (counters.go)
 func metaKey(name string) []byte { return append([]byte{'m'}, name...) }
 

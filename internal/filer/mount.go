@@ -50,7 +50,7 @@ func (f *Filer) enter(ctx context.Context, req *nfs.Request, s *session, p strin
 	if len(names) > 0 && !r.submount && !e.pseudo {
 		return nil, nil, nfs.ErrAcces
 	}
-	as, err := r.as(credOf(req))
+	as, err := r.as(f.caller(req, e.target))
 	if err != nil {
 		return nil, nil, err
 	}

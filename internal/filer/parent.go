@@ -101,8 +101,11 @@ func unwireErrors(errs []*filerv1.PathError) []PathError {
 	return out
 }
 
-// fromRPC classifies an error of the control service.
-func fromRPC(err error) error {
+// fromRPC classifies an error of the parent.
+func fromRPC(err error) error { return rpcFault(err, "parent filer") }
+
+// rpcFault classifies an error of a control service.
+func rpcFault(err error, who string) error {
 	kind := fault.Unavailable
 	switch connect.CodeOf(err) {
 	case connect.CodeInvalidArgument:
@@ -118,5 +121,5 @@ func fromRPC(err error) error {
 	case connect.CodeInternal:
 		kind = fault.Internal
 	}
-	return fault.Wrap(kind, err, "parent filer")
+	return fault.Wrap(kind, err, who)
 }

@@ -59,6 +59,7 @@ func (f *Filer) Reload(ctx context.Context, now, next File) (ignored []string, e
 	if err := f.changePolicies(ctx, cfg); err != nil {
 		return nil, err
 	}
+	f.reloadGroups()
 	for _, t := range f.targets {
 		after, known := verify[t.name]
 		if !known {
@@ -108,6 +109,7 @@ func differences(now, next File) []string {
 	add("cacheDir", now.CacheDir == next.CacheDir)
 	add("cacheSize", now.CacheSize == next.CacheSize)
 	add("allowPlain", (now.AllowPlain == nil || *now.AllowPlain) == (next.AllowPlain == nil || *next.AllowPlain))
+	add("groups", (now.Groups == nil) == (next.Groups == nil) && (now.Groups == nil || *now.Groups == *next.Groups))
 	add("server", now.Server == next.Server)
 	had := map[string]ExportFile{}
 	for _, e := range now.Exports {

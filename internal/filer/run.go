@@ -105,6 +105,10 @@ func (c *File) listen(ctx context.Context) (*listening, error) {
 
 // serveAll serves NFS, the control service and metrics until ctx ends or one of them fails.
 func (f *Filer) serveAll(ctx context.Context, c *File, ring *identity.Keyring, l *listening, ready func(Addresses)) error {
+	local, err := f.listenLocal(ctx)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	at := Addresses{Listen: l.nfs.Addr().String()}
 	g.Go(func() error { return f.Serve(ctx, l.nfs) })
@@ -121,6 +125,9 @@ func (f *Filer) serveAll(ctx context.Context, c *File, ring *identity.Keyring, l
 	if l.metrics != nil {
 		at.Metrics = l.metrics.Addr().String()
 		g.Go(func() error { return serveHTTP(ctx, l.metrics, f.MetricsHandler()) })
+	}
+	if local != nil {
+		g.Go(func() error { return serveHTTP(ctx, local, f.Control(localCaller)) })
 	}
 	ready(at)
 	return g.Wait()
@@ -155,7 +162,8 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 	}
 	cfg = Config{
 		Name: c.Name, Version: version, CacheDir: c.CacheDir, Capacity: int64(c.CacheSize),
-		NoPlain: c.AllowPlain != nil && !*c.AllowPlain, Policies: c.Policies, Log: log, Locks: LockConfig{Off: c.Locks == LocksOff},
+		NoPlain: c.AllowPlain != nil && !*c.AllowPlain, Policies: c.Policies, Groups: c.Groups, Log: log,
+		Locks: LockConfig{Off: c.Locks == LocksOff},
 	}
 	for _, e := range c.Exports {
 		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.Origin, Block: uint64(e.Block)}

@@ -34,6 +34,9 @@ func (c callers) String() string {
 	return "the process (not root)"
 }
 
+// maxGroups bounds the supplementary groups of a caller; Linux allows 65,536 (NGROUPS_MAX).
+const maxGroups = 4096
+
 // run calls fn with the caller's file-system identity. Linux keeps credentials per thread: the goroutine is locked to
 // its thread meanwhile, and the raw system calls affect that thread only.
 func (c callers) run(as origin.Cred, fn func() error) error {
@@ -48,8 +51,8 @@ func (c callers) run(as origin.Cred, fn func() error) error {
 		}
 	}()
 	groups := as.GIDs
-	if len(groups) > 64 {
-		groups = groups[:64]
+	if len(groups) > maxGroups {
+		groups = groups[:maxGroups]
 	}
 	if !slices.Equal(groups, c.groups) {
 		if err := setThreadGroups(groups); err != nil {

@@ -28,6 +28,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type ChangePrimingRequest_Action int32
+
+const (
+	ChangePrimingRequest_ACTION_UNSPECIFIED ChangePrimingRequest_Action = 0
+	ChangePrimingRequest_ACTION_PAUSE       ChangePrimingRequest_Action = 1
+	ChangePrimingRequest_ACTION_RESUME      ChangePrimingRequest_Action = 2
+	// A stopped job is complete; what it has loaded stays.
+	ChangePrimingRequest_ACTION_STOP ChangePrimingRequest_Action = 3
+	// Stops the job if it runs, and forgets it.
+	ChangePrimingRequest_ACTION_DELETE ChangePrimingRequest_Action = 4
+)
+
+// Enum value maps for ChangePrimingRequest_Action.
+var (
+	ChangePrimingRequest_Action_name = map[int32]string{
+		0: "ACTION_UNSPECIFIED",
+		1: "ACTION_PAUSE",
+		2: "ACTION_RESUME",
+		3: "ACTION_STOP",
+		4: "ACTION_DELETE",
+	}
+	ChangePrimingRequest_Action_value = map[string]int32{
+		"ACTION_UNSPECIFIED": 0,
+		"ACTION_PAUSE":       1,
+		"ACTION_RESUME":      2,
+		"ACTION_STOP":        3,
+		"ACTION_DELETE":      4,
+	}
+)
+
+func (x ChangePrimingRequest_Action) Enum() *ChangePrimingRequest_Action {
+	p := new(ChangePrimingRequest_Action)
+	*p = x
+	return p
+}
+
+func (x ChangePrimingRequest_Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ChangePrimingRequest_Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_spillway_filer_v1_filer_proto_enumTypes[0].Descriptor()
+}
+
+func (ChangePrimingRequest_Action) Type() protoreflect.EnumType {
+	return &file_spillway_filer_v1_filer_proto_enumTypes[0]
+}
+
+func (x ChangePrimingRequest_Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ChangePrimingRequest_Action.Descriptor instead.
+func (ChangePrimingRequest_Action) EnumDescriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{10, 0}
+}
+
 type OpenSessionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Namespace path of the export, e.g. "/nas".
@@ -421,8 +478,11 @@ type PrimeProgress struct {
 	// Of bytes_done: how many were fetched from the origin now (the rest were cached already).
 	BytesFetched uint64 `protobuf:"varint,5,opt,name=bytes_fetched,json=bytesFetched,proto3" json:"bytes_fetched,omitempty"`
 	// Files that could not be read, with the reason; at most 100 are listed.
-	Errors        []*PathError `protobuf:"bytes,6,rep,name=errors,proto3" json:"errors,omitempty"`
-	Done          bool         `protobuf:"varint,7,opt,name=done,proto3" json:"done,omitempty"`
+	Errors      []*PathError `protobuf:"bytes,6,rep,name=errors,proto3" json:"errors,omitempty"`
+	Done        bool         `protobuf:"varint,7,opt,name=done,proto3" json:"done,omitempty"`
+	Directories uint64       `protobuf:"varint,8,opt,name=directories,proto3" json:"directories,omitempty"`
+	// Names left out by include and exclude rules.
+	Skipped       uint64 `protobuf:"varint,9,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -506,6 +566,344 @@ func (x *PrimeProgress) GetDone() bool {
 	return false
 }
 
+func (x *PrimeProgress) GetDirectories() uint64 {
+	if x != nil {
+		return x.Directories
+	}
+	return 0
+}
+
+func (x *PrimeProgress) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+type StartPrimingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique at this filer; at most 128 bytes.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// A manifest (JSON, docs/filer-priming.md) or a list of paths, one a line; at most 4 MiB.
+	Manifest []byte `protobuf:"bytes,2,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	// What the manifest was read from, for messages.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Bytes a second that the job may fetch; 0: no limit.
+	BytesPerSecond uint64 `protobuf:"varint,4,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *StartPrimingRequest) Reset() {
+	*x = StartPrimingRequest{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartPrimingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartPrimingRequest) ProtoMessage() {}
+
+func (x *StartPrimingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartPrimingRequest.ProtoReflect.Descriptor instead.
+func (*StartPrimingRequest) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *StartPrimingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StartPrimingRequest) GetManifest() []byte {
+	if x != nil {
+		return x.Manifest
+	}
+	return nil
+}
+
+func (x *StartPrimingRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *StartPrimingRequest) GetBytesPerSecond() uint64 {
+	if x != nil {
+		return x.BytesPerSecond
+	}
+	return 0
+}
+
+type ListPrimingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPrimingRequest) Reset() {
+	*x = ListPrimingRequest{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPrimingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPrimingRequest) ProtoMessage() {}
+
+func (x *ListPrimingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPrimingRequest.ProtoReflect.Descriptor instead.
+func (*ListPrimingRequest) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{8}
+}
+
+type ListPrimingResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Jobs          []*PrimingJob          `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPrimingResponse) Reset() {
+	*x = ListPrimingResponse{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPrimingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPrimingResponse) ProtoMessage() {}
+
+func (x *ListPrimingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPrimingResponse.ProtoReflect.Descriptor instead.
+func (*ListPrimingResponse) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListPrimingResponse) GetJobs() []*PrimingJob {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+type ChangePrimingRequest struct {
+	state         protoimpl.MessageState      `protogen:"open.v1"`
+	Name          string                      `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Action        ChangePrimingRequest_Action `protobuf:"varint,2,opt,name=action,proto3,enum=spillway.filer.v1.ChangePrimingRequest_Action" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePrimingRequest) Reset() {
+	*x = ChangePrimingRequest{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePrimingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePrimingRequest) ProtoMessage() {}
+
+func (x *ChangePrimingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePrimingRequest.ProtoReflect.Descriptor instead.
+func (*ChangePrimingRequest) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ChangePrimingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ChangePrimingRequest) GetAction() ChangePrimingRequest_Action {
+	if x != nil {
+		return x.Action
+	}
+	return ChangePrimingRequest_ACTION_UNSPECIFIED
+}
+
+type PrimingJob struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Source string                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Queued, Running, Paused or Complete.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// How a complete job ended: done, stopped or failed, with the reason.
+	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// data, metadata or estimate.
+	Mode           string                 `protobuf:"bytes,5,opt,name=mode,proto3" json:"mode,omitempty"`
+	BytesPerSecond uint64                 `protobuf:"varint,6,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"`
+	Created        *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created,proto3" json:"created,omitempty"`
+	Started        *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=started,proto3" json:"started,omitempty"` // of the present run
+	Ended          *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=ended,proto3" json:"ended,omitempty"`
+	// Of the present run; bytes and files that were there already count as done.
+	Progress      *PrimeProgress `protobuf:"bytes,10,opt,name=progress,proto3" json:"progress,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrimingJob) Reset() {
+	*x = PrimingJob{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrimingJob) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrimingJob) ProtoMessage() {}
+
+func (x *PrimingJob) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrimingJob.ProtoReflect.Descriptor instead.
+func (*PrimingJob) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PrimingJob) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PrimingJob) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *PrimingJob) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PrimingJob) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *PrimingJob) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *PrimingJob) GetBytesPerSecond() uint64 {
+	if x != nil {
+		return x.BytesPerSecond
+	}
+	return 0
+}
+
+func (x *PrimingJob) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *PrimingJob) GetStarted() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Started
+	}
+	return nil
+}
+
+func (x *PrimingJob) GetEnded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *PrimingJob) GetProgress() *PrimeProgress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
 type PathError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -518,7 +916,7 @@ type PathError struct {
 
 func (x *PathError) Reset() {
 	*x = PathError{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[7]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +928,7 @@ func (x *PathError) String() string {
 func (*PathError) ProtoMessage() {}
 
 func (x *PathError) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[7]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +941,7 @@ func (x *PathError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathError.ProtoReflect.Descriptor instead.
 func (*PathError) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{7}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PathError) GetPath() string {
@@ -577,7 +975,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[8]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +987,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[8]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +1000,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{8}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FlushRequest) GetPaths() []string {
@@ -629,7 +1027,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[9]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +1039,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[9]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +1052,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{9}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FlushResponse) GetReceipts() []*Receipt {
@@ -692,7 +1090,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[10]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +1102,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[10]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +1115,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{10}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Receipt) GetPath() string {
@@ -778,7 +1176,7 @@ type RevalidateRequest struct {
 
 func (x *RevalidateRequest) Reset() {
 	*x = RevalidateRequest{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[11]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +1188,7 @@ func (x *RevalidateRequest) String() string {
 func (*RevalidateRequest) ProtoMessage() {}
 
 func (x *RevalidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[11]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +1201,7 @@ func (x *RevalidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevalidateRequest.ProtoReflect.Descriptor instead.
 func (*RevalidateRequest) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{11}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RevalidateRequest) GetPaths() []string {
@@ -824,7 +1222,7 @@ type RevalidateResponse struct {
 
 func (x *RevalidateResponse) Reset() {
 	*x = RevalidateResponse{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[12]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +1234,7 @@ func (x *RevalidateResponse) String() string {
 func (*RevalidateResponse) ProtoMessage() {}
 
 func (x *RevalidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[12]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +1247,7 @@ func (x *RevalidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevalidateResponse.ProtoReflect.Descriptor instead.
 func (*RevalidateResponse) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{12}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RevalidateResponse) GetChanged() []string {
@@ -874,7 +1272,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[13]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1284,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[13]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1297,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{13}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{18}
 }
 
 type StatusResponse struct {
@@ -916,7 +1314,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[14]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1326,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[14]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1339,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{14}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StatusResponse) GetName() string {
@@ -1002,7 +1400,7 @@ type ExportStatus struct {
 
 func (x *ExportStatus) Reset() {
 	*x = ExportStatus{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[15]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1412,7 @@ func (x *ExportStatus) String() string {
 func (*ExportStatus) ProtoMessage() {}
 
 func (x *ExportStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[15]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1425,7 @@ func (x *ExportStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatus.ProtoReflect.Descriptor instead.
 func (*ExportStatus) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{15}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ExportStatus) GetPath() string {
@@ -1093,7 +1491,7 @@ type OriginTraffic struct {
 
 func (x *OriginTraffic) Reset() {
 	*x = OriginTraffic{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1503,7 @@ func (x *OriginTraffic) String() string {
 func (*OriginTraffic) ProtoMessage() {}
 
 func (x *OriginTraffic) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1516,7 @@ func (x *OriginTraffic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OriginTraffic.ProtoReflect.Descriptor instead.
 func (*OriginTraffic) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{16}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *OriginTraffic) GetBytesReadDemand() uint64 {
@@ -1201,7 +1599,7 @@ type SessionStatus struct {
 
 func (x *SessionStatus) Reset() {
 	*x = SessionStatus{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1611,7 @@ func (x *SessionStatus) String() string {
 func (*SessionStatus) ProtoMessage() {}
 
 func (x *SessionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1624,7 @@ func (x *SessionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionStatus.ProtoReflect.Descriptor instead.
 func (*SessionStatus) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{17}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SessionStatus) GetSessionId() uint64 {
@@ -1304,7 +1702,7 @@ type CacheStatus struct {
 
 func (x *CacheStatus) Reset() {
 	*x = CacheStatus{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1714,7 @@ func (x *CacheStatus) String() string {
 func (*CacheStatus) ProtoMessage() {}
 
 func (x *CacheStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1727,7 @@ func (x *CacheStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheStatus.ProtoReflect.Descriptor instead.
 func (*CacheStatus) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{18}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CacheStatus) GetCapacityBytes() uint64 {
@@ -1394,7 +1792,7 @@ const file_spillway_filer_v1_filer_proto_rawDesc = "" +
 	"\fPrimeRequest\x12\x14\n" +
 	"\x05paths\x18\x01 \x03(\tR\x05paths\x12\x14\n" +
 	"\x05cause\x18\x02 \x01(\tR\x05cause\x12#\n" +
-	"\rmetadata_only\x18\x03 \x01(\bR\fmetadataOnly\"\xfe\x01\n" +
+	"\rmetadata_only\x18\x03 \x01(\bR\fmetadataOnly\"\xba\x02\n" +
 	"\rPrimeProgress\x12\x1f\n" +
 	"\vfiles_total\x18\x01 \x01(\x04R\n" +
 	"filesTotal\x12\x1d\n" +
@@ -1406,7 +1804,39 @@ const file_spillway_filer_v1_filer_proto_rawDesc = "" +
 	"bytes_done\x18\x04 \x01(\x04R\tbytesDone\x12#\n" +
 	"\rbytes_fetched\x18\x05 \x01(\x04R\fbytesFetched\x124\n" +
 	"\x06errors\x18\x06 \x03(\v2\x1c.spillway.filer.v1.PathErrorR\x06errors\x12\x12\n" +
-	"\x04done\x18\a \x01(\bR\x04done\"M\n" +
+	"\x04done\x18\a \x01(\bR\x04done\x12 \n" +
+	"\vdirectories\x18\b \x01(\x04R\vdirectories\x12\x18\n" +
+	"\askipped\x18\t \x01(\x04R\askipped\"\x87\x01\n" +
+	"\x13StartPrimingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bmanifest\x18\x02 \x01(\fR\bmanifest\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12(\n" +
+	"\x10bytes_per_second\x18\x04 \x01(\x04R\x0ebytesPerSecond\"\x14\n" +
+	"\x12ListPrimingRequest\"H\n" +
+	"\x13ListPrimingResponse\x121\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x1d.spillway.filer.v1.PrimingJobR\x04jobs\"\xdd\x01\n" +
+	"\x14ChangePrimingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12F\n" +
+	"\x06action\x18\x02 \x01(\x0e2..spillway.filer.v1.ChangePrimingRequest.ActionR\x06action\"i\n" +
+	"\x06Action\x12\x16\n" +
+	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fACTION_PAUSE\x10\x01\x12\x11\n" +
+	"\rACTION_RESUME\x10\x02\x12\x0f\n" +
+	"\vACTION_STOP\x10\x03\x12\x11\n" +
+	"\rACTION_DELETE\x10\x04\"\x80\x03\n" +
+	"\n" +
+	"PrimingJob\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x12\n" +
+	"\x04mode\x18\x05 \x01(\tR\x04mode\x12(\n" +
+	"\x10bytes_per_second\x18\x06 \x01(\x04R\x0ebytesPerSecond\x124\n" +
+	"\acreated\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
+	"\astarted\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\astarted\x120\n" +
+	"\x05ended\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05ended\x12<\n" +
+	"\bprogress\x18\n" +
+	" \x01(\v2 .spillway.filer.v1.PrimeProgressR\bprogress\"M\n" +
 	"\tPathError\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
@@ -1473,11 +1903,14 @@ const file_spillway_filer_v1_filer_proto_rawDesc = "" +
 	"\n" +
 	"used_bytes\x18\x02 \x01(\x04R\tusedBytes\x12\x16\n" +
 	"\x06inodes\x18\x03 \x01(\x04R\x06inodes\x12#\n" +
-	"\revicted_bytes\x18\x04 \x01(\x04R\fevictedBytes2\xfc\x03\n" +
+	"\revicted_bytes\x18\x04 \x01(\x04R\fevictedBytes2\x8a\x06\n" +
 	"\fFilerService\x12\\\n" +
 	"\vOpenSession\x12%.spillway.filer.v1.OpenSessionRequest\x1a&.spillway.filer.v1.OpenSessionResponse\x12J\n" +
 	"\x05Fence\x12\x1f.spillway.filer.v1.FenceRequest\x1a .spillway.filer.v1.FenceResponse\x12L\n" +
-	"\x05Prime\x12\x1f.spillway.filer.v1.PrimeRequest\x1a .spillway.filer.v1.PrimeProgress0\x01\x12J\n" +
+	"\x05Prime\x12\x1f.spillway.filer.v1.PrimeRequest\x1a .spillway.filer.v1.PrimeProgress0\x01\x12U\n" +
+	"\fStartPriming\x12&.spillway.filer.v1.StartPrimingRequest\x1a\x1d.spillway.filer.v1.PrimingJob\x12\\\n" +
+	"\vListPriming\x12%.spillway.filer.v1.ListPrimingRequest\x1a&.spillway.filer.v1.ListPrimingResponse\x12W\n" +
+	"\rChangePriming\x12'.spillway.filer.v1.ChangePrimingRequest\x1a\x1d.spillway.filer.v1.PrimingJob\x12J\n" +
 	"\x05Flush\x12\x1f.spillway.filer.v1.FlushRequest\x1a .spillway.filer.v1.FlushResponse\x12Y\n" +
 	"\n" +
 	"Revalidate\x12$.spillway.filer.v1.RevalidateRequest\x1a%.spillway.filer.v1.RevalidateResponse\x12M\n" +
@@ -1495,60 +1928,79 @@ func file_spillway_filer_v1_filer_proto_rawDescGZIP() []byte {
 	return file_spillway_filer_v1_filer_proto_rawDescData
 }
 
-var file_spillway_filer_v1_filer_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_spillway_filer_v1_filer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_spillway_filer_v1_filer_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_spillway_filer_v1_filer_proto_goTypes = []any{
-	(*OpenSessionRequest)(nil),    // 0: spillway.filer.v1.OpenSessionRequest
-	(*OpenSessionResponse)(nil),   // 1: spillway.filer.v1.OpenSessionResponse
-	(*FenceRequest)(nil),          // 2: spillway.filer.v1.FenceRequest
-	(*FenceResponse)(nil),         // 3: spillway.filer.v1.FenceResponse
-	(*DiscardedFile)(nil),         // 4: spillway.filer.v1.DiscardedFile
-	(*PrimeRequest)(nil),          // 5: spillway.filer.v1.PrimeRequest
-	(*PrimeProgress)(nil),         // 6: spillway.filer.v1.PrimeProgress
-	(*PathError)(nil),             // 7: spillway.filer.v1.PathError
-	(*FlushRequest)(nil),          // 8: spillway.filer.v1.FlushRequest
-	(*FlushResponse)(nil),         // 9: spillway.filer.v1.FlushResponse
-	(*Receipt)(nil),               // 10: spillway.filer.v1.Receipt
-	(*RevalidateRequest)(nil),     // 11: spillway.filer.v1.RevalidateRequest
-	(*RevalidateResponse)(nil),    // 12: spillway.filer.v1.RevalidateResponse
-	(*StatusRequest)(nil),         // 13: spillway.filer.v1.StatusRequest
-	(*StatusResponse)(nil),        // 14: spillway.filer.v1.StatusResponse
-	(*ExportStatus)(nil),          // 15: spillway.filer.v1.ExportStatus
-	(*OriginTraffic)(nil),         // 16: spillway.filer.v1.OriginTraffic
-	(*SessionStatus)(nil),         // 17: spillway.filer.v1.SessionStatus
-	(*CacheStatus)(nil),           // 18: spillway.filer.v1.CacheStatus
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(ChangePrimingRequest_Action)(0), // 0: spillway.filer.v1.ChangePrimingRequest.Action
+	(*OpenSessionRequest)(nil),       // 1: spillway.filer.v1.OpenSessionRequest
+	(*OpenSessionResponse)(nil),      // 2: spillway.filer.v1.OpenSessionResponse
+	(*FenceRequest)(nil),             // 3: spillway.filer.v1.FenceRequest
+	(*FenceResponse)(nil),            // 4: spillway.filer.v1.FenceResponse
+	(*DiscardedFile)(nil),            // 5: spillway.filer.v1.DiscardedFile
+	(*PrimeRequest)(nil),             // 6: spillway.filer.v1.PrimeRequest
+	(*PrimeProgress)(nil),            // 7: spillway.filer.v1.PrimeProgress
+	(*StartPrimingRequest)(nil),      // 8: spillway.filer.v1.StartPrimingRequest
+	(*ListPrimingRequest)(nil),       // 9: spillway.filer.v1.ListPrimingRequest
+	(*ListPrimingResponse)(nil),      // 10: spillway.filer.v1.ListPrimingResponse
+	(*ChangePrimingRequest)(nil),     // 11: spillway.filer.v1.ChangePrimingRequest
+	(*PrimingJob)(nil),               // 12: spillway.filer.v1.PrimingJob
+	(*PathError)(nil),                // 13: spillway.filer.v1.PathError
+	(*FlushRequest)(nil),             // 14: spillway.filer.v1.FlushRequest
+	(*FlushResponse)(nil),            // 15: spillway.filer.v1.FlushResponse
+	(*Receipt)(nil),                  // 16: spillway.filer.v1.Receipt
+	(*RevalidateRequest)(nil),        // 17: spillway.filer.v1.RevalidateRequest
+	(*RevalidateResponse)(nil),       // 18: spillway.filer.v1.RevalidateResponse
+	(*StatusRequest)(nil),            // 19: spillway.filer.v1.StatusRequest
+	(*StatusResponse)(nil),           // 20: spillway.filer.v1.StatusResponse
+	(*ExportStatus)(nil),             // 21: spillway.filer.v1.ExportStatus
+	(*OriginTraffic)(nil),            // 22: spillway.filer.v1.OriginTraffic
+	(*SessionStatus)(nil),            // 23: spillway.filer.v1.SessionStatus
+	(*CacheStatus)(nil),              // 24: spillway.filer.v1.CacheStatus
+	(*timestamppb.Timestamp)(nil),    // 25: google.protobuf.Timestamp
 }
 var file_spillway_filer_v1_filer_proto_depIdxs = []int32{
-	4,  // 0: spillway.filer.v1.FenceResponse.discarded:type_name -> spillway.filer.v1.DiscardedFile
-	7,  // 1: spillway.filer.v1.PrimeProgress.errors:type_name -> spillway.filer.v1.PathError
-	10, // 2: spillway.filer.v1.FlushResponse.receipts:type_name -> spillway.filer.v1.Receipt
-	7,  // 3: spillway.filer.v1.FlushResponse.errors:type_name -> spillway.filer.v1.PathError
-	19, // 4: spillway.filer.v1.Receipt.mtime:type_name -> google.protobuf.Timestamp
-	19, // 5: spillway.filer.v1.Receipt.issued:type_name -> google.protobuf.Timestamp
-	7,  // 6: spillway.filer.v1.RevalidateResponse.errors:type_name -> spillway.filer.v1.PathError
-	19, // 7: spillway.filer.v1.StatusResponse.started:type_name -> google.protobuf.Timestamp
-	15, // 8: spillway.filer.v1.StatusResponse.exports:type_name -> spillway.filer.v1.ExportStatus
-	17, // 9: spillway.filer.v1.StatusResponse.sessions:type_name -> spillway.filer.v1.SessionStatus
-	18, // 10: spillway.filer.v1.StatusResponse.cache:type_name -> spillway.filer.v1.CacheStatus
-	16, // 11: spillway.filer.v1.ExportStatus.traffic:type_name -> spillway.filer.v1.OriginTraffic
-	19, // 12: spillway.filer.v1.SessionStatus.opened:type_name -> google.protobuf.Timestamp
-	0,  // 13: spillway.filer.v1.FilerService.OpenSession:input_type -> spillway.filer.v1.OpenSessionRequest
-	2,  // 14: spillway.filer.v1.FilerService.Fence:input_type -> spillway.filer.v1.FenceRequest
-	5,  // 15: spillway.filer.v1.FilerService.Prime:input_type -> spillway.filer.v1.PrimeRequest
-	8,  // 16: spillway.filer.v1.FilerService.Flush:input_type -> spillway.filer.v1.FlushRequest
-	11, // 17: spillway.filer.v1.FilerService.Revalidate:input_type -> spillway.filer.v1.RevalidateRequest
-	13, // 18: spillway.filer.v1.FilerService.Status:input_type -> spillway.filer.v1.StatusRequest
-	1,  // 19: spillway.filer.v1.FilerService.OpenSession:output_type -> spillway.filer.v1.OpenSessionResponse
-	3,  // 20: spillway.filer.v1.FilerService.Fence:output_type -> spillway.filer.v1.FenceResponse
-	6,  // 21: spillway.filer.v1.FilerService.Prime:output_type -> spillway.filer.v1.PrimeProgress
-	9,  // 22: spillway.filer.v1.FilerService.Flush:output_type -> spillway.filer.v1.FlushResponse
-	12, // 23: spillway.filer.v1.FilerService.Revalidate:output_type -> spillway.filer.v1.RevalidateResponse
-	14, // 24: spillway.filer.v1.FilerService.Status:output_type -> spillway.filer.v1.StatusResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	5,  // 0: spillway.filer.v1.FenceResponse.discarded:type_name -> spillway.filer.v1.DiscardedFile
+	13, // 1: spillway.filer.v1.PrimeProgress.errors:type_name -> spillway.filer.v1.PathError
+	12, // 2: spillway.filer.v1.ListPrimingResponse.jobs:type_name -> spillway.filer.v1.PrimingJob
+	0,  // 3: spillway.filer.v1.ChangePrimingRequest.action:type_name -> spillway.filer.v1.ChangePrimingRequest.Action
+	25, // 4: spillway.filer.v1.PrimingJob.created:type_name -> google.protobuf.Timestamp
+	25, // 5: spillway.filer.v1.PrimingJob.started:type_name -> google.protobuf.Timestamp
+	25, // 6: spillway.filer.v1.PrimingJob.ended:type_name -> google.protobuf.Timestamp
+	7,  // 7: spillway.filer.v1.PrimingJob.progress:type_name -> spillway.filer.v1.PrimeProgress
+	16, // 8: spillway.filer.v1.FlushResponse.receipts:type_name -> spillway.filer.v1.Receipt
+	13, // 9: spillway.filer.v1.FlushResponse.errors:type_name -> spillway.filer.v1.PathError
+	25, // 10: spillway.filer.v1.Receipt.mtime:type_name -> google.protobuf.Timestamp
+	25, // 11: spillway.filer.v1.Receipt.issued:type_name -> google.protobuf.Timestamp
+	13, // 12: spillway.filer.v1.RevalidateResponse.errors:type_name -> spillway.filer.v1.PathError
+	25, // 13: spillway.filer.v1.StatusResponse.started:type_name -> google.protobuf.Timestamp
+	21, // 14: spillway.filer.v1.StatusResponse.exports:type_name -> spillway.filer.v1.ExportStatus
+	23, // 15: spillway.filer.v1.StatusResponse.sessions:type_name -> spillway.filer.v1.SessionStatus
+	24, // 16: spillway.filer.v1.StatusResponse.cache:type_name -> spillway.filer.v1.CacheStatus
+	22, // 17: spillway.filer.v1.ExportStatus.traffic:type_name -> spillway.filer.v1.OriginTraffic
+	25, // 18: spillway.filer.v1.SessionStatus.opened:type_name -> google.protobuf.Timestamp
+	1,  // 19: spillway.filer.v1.FilerService.OpenSession:input_type -> spillway.filer.v1.OpenSessionRequest
+	3,  // 20: spillway.filer.v1.FilerService.Fence:input_type -> spillway.filer.v1.FenceRequest
+	6,  // 21: spillway.filer.v1.FilerService.Prime:input_type -> spillway.filer.v1.PrimeRequest
+	8,  // 22: spillway.filer.v1.FilerService.StartPriming:input_type -> spillway.filer.v1.StartPrimingRequest
+	9,  // 23: spillway.filer.v1.FilerService.ListPriming:input_type -> spillway.filer.v1.ListPrimingRequest
+	11, // 24: spillway.filer.v1.FilerService.ChangePriming:input_type -> spillway.filer.v1.ChangePrimingRequest
+	14, // 25: spillway.filer.v1.FilerService.Flush:input_type -> spillway.filer.v1.FlushRequest
+	17, // 26: spillway.filer.v1.FilerService.Revalidate:input_type -> spillway.filer.v1.RevalidateRequest
+	19, // 27: spillway.filer.v1.FilerService.Status:input_type -> spillway.filer.v1.StatusRequest
+	2,  // 28: spillway.filer.v1.FilerService.OpenSession:output_type -> spillway.filer.v1.OpenSessionResponse
+	4,  // 29: spillway.filer.v1.FilerService.Fence:output_type -> spillway.filer.v1.FenceResponse
+	7,  // 30: spillway.filer.v1.FilerService.Prime:output_type -> spillway.filer.v1.PrimeProgress
+	12, // 31: spillway.filer.v1.FilerService.StartPriming:output_type -> spillway.filer.v1.PrimingJob
+	10, // 32: spillway.filer.v1.FilerService.ListPriming:output_type -> spillway.filer.v1.ListPrimingResponse
+	12, // 33: spillway.filer.v1.FilerService.ChangePriming:output_type -> spillway.filer.v1.PrimingJob
+	15, // 34: spillway.filer.v1.FilerService.Flush:output_type -> spillway.filer.v1.FlushResponse
+	18, // 35: spillway.filer.v1.FilerService.Revalidate:output_type -> spillway.filer.v1.RevalidateResponse
+	20, // 36: spillway.filer.v1.FilerService.Status:output_type -> spillway.filer.v1.StatusResponse
+	28, // [28:37] is the sub-list for method output_type
+	19, // [19:28] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_spillway_filer_v1_filer_proto_init() }
@@ -1561,13 +2013,14 @@ func file_spillway_filer_v1_filer_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spillway_filer_v1_filer_proto_rawDesc), len(file_spillway_filer_v1_filer_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   19,
+			NumEnums:      1,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_spillway_filer_v1_filer_proto_goTypes,
 		DependencyIndexes: file_spillway_filer_v1_filer_proto_depIdxs,
+		EnumInfos:         file_spillway_filer_v1_filer_proto_enumTypes,
 		MessageInfos:      file_spillway_filer_v1_filer_proto_msgTypes,
 	}.Build()
 	File_spillway_filer_v1_filer_proto = out.File

@@ -46,6 +46,15 @@ const (
 	FilerServiceFenceProcedure = "/spillway.filer.v1.FilerService/Fence"
 	// FilerServicePrimeProcedure is the fully-qualified name of the FilerService's Prime RPC.
 	FilerServicePrimeProcedure = "/spillway.filer.v1.FilerService/Prime"
+	// FilerServiceStartPrimingProcedure is the fully-qualified name of the FilerService's StartPriming
+	// RPC.
+	FilerServiceStartPrimingProcedure = "/spillway.filer.v1.FilerService/StartPriming"
+	// FilerServiceListPrimingProcedure is the fully-qualified name of the FilerService's ListPriming
+	// RPC.
+	FilerServiceListPrimingProcedure = "/spillway.filer.v1.FilerService/ListPriming"
+	// FilerServiceChangePrimingProcedure is the fully-qualified name of the FilerService's
+	// ChangePriming RPC.
+	FilerServiceChangePrimingProcedure = "/spillway.filer.v1.FilerService/ChangePriming"
 	// FilerServiceFlushProcedure is the fully-qualified name of the FilerService's Flush RPC.
 	FilerServiceFlushProcedure = "/spillway.filer.v1.FilerService/Flush"
 	// FilerServiceRevalidateProcedure is the fully-qualified name of the FilerService's Revalidate RPC.
@@ -68,6 +77,13 @@ type FilerServiceClient interface {
 	// Prime loads files into the cache. The stream carries progress; its last message has `done` set. Cancelling the call
 	// stops the work; what has been loaded stays. Repeating it costs only what is missing.
 	Prime(context.Context, *connect.Request[v1.PrimeRequest]) (*connect.ServerStreamForClient[v1.PrimeProgress], error)
+	// StartPriming starts a priming job, or queues it: three run at once. Jobs are durable: they go on after a restart of the
+	// filer, and stay listed until they are deleted. A name that is taken is ALREADY_EXISTS, ten jobs are the most.
+	StartPriming(context.Context, *connect.Request[v1.StartPrimingRequest]) (*connect.Response[v1.PrimingJob], error)
+	// ListPriming returns all priming jobs, the oldest first.
+	ListPriming(context.Context, *connect.Request[v1.ListPrimingRequest]) (*connect.Response[v1.ListPrimingResponse], error)
+	// ChangePriming pauses, resumes, stops or deletes a job and returns it as it is then. Idempotent.
+	ChangePriming(context.Context, *connect.Request[v1.ChangePrimingRequest]) (*connect.Response[v1.PrimingJob], error)
 	// Flush makes the paths durable at the storage and returns a receipt for each, issued by the last filer before the
 	// storage: a filer whose origin is a Spillway filer flushes itself, then asks that filer. Errors are per path.
 	Flush(context.Context, *connect.Request[v1.FlushRequest]) (*connect.Response[v1.FlushResponse], error)
@@ -107,6 +123,24 @@ func NewFilerServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(filerServiceMethods.ByName("Prime")),
 			connect.WithClientOptions(opts...),
 		),
+		startPriming: connect.NewClient[v1.StartPrimingRequest, v1.PrimingJob](
+			httpClient,
+			baseURL+FilerServiceStartPrimingProcedure,
+			connect.WithSchema(filerServiceMethods.ByName("StartPriming")),
+			connect.WithClientOptions(opts...),
+		),
+		listPriming: connect.NewClient[v1.ListPrimingRequest, v1.ListPrimingResponse](
+			httpClient,
+			baseURL+FilerServiceListPrimingProcedure,
+			connect.WithSchema(filerServiceMethods.ByName("ListPriming")),
+			connect.WithClientOptions(opts...),
+		),
+		changePriming: connect.NewClient[v1.ChangePrimingRequest, v1.PrimingJob](
+			httpClient,
+			baseURL+FilerServiceChangePrimingProcedure,
+			connect.WithSchema(filerServiceMethods.ByName("ChangePriming")),
+			connect.WithClientOptions(opts...),
+		),
 		flush: connect.NewClient[v1.FlushRequest, v1.FlushResponse](
 			httpClient,
 			baseURL+FilerServiceFlushProcedure,
@@ -130,12 +164,15 @@ func NewFilerServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // filerServiceClient implements FilerServiceClient.
 type filerServiceClient struct {
-	openSession *connect.Client[v1.OpenSessionRequest, v1.OpenSessionResponse]
-	fence       *connect.Client[v1.FenceRequest, v1.FenceResponse]
-	prime       *connect.Client[v1.PrimeRequest, v1.PrimeProgress]
-	flush       *connect.Client[v1.FlushRequest, v1.FlushResponse]
-	revalidate  *connect.Client[v1.RevalidateRequest, v1.RevalidateResponse]
-	status      *connect.Client[v1.StatusRequest, v1.StatusResponse]
+	openSession   *connect.Client[v1.OpenSessionRequest, v1.OpenSessionResponse]
+	fence         *connect.Client[v1.FenceRequest, v1.FenceResponse]
+	prime         *connect.Client[v1.PrimeRequest, v1.PrimeProgress]
+	startPriming  *connect.Client[v1.StartPrimingRequest, v1.PrimingJob]
+	listPriming   *connect.Client[v1.ListPrimingRequest, v1.ListPrimingResponse]
+	changePriming *connect.Client[v1.ChangePrimingRequest, v1.PrimingJob]
+	flush         *connect.Client[v1.FlushRequest, v1.FlushResponse]
+	revalidate    *connect.Client[v1.RevalidateRequest, v1.RevalidateResponse]
+	status        *connect.Client[v1.StatusRequest, v1.StatusResponse]
 }
 
 // OpenSession calls spillway.filer.v1.FilerService.OpenSession.
@@ -151,6 +188,21 @@ func (c *filerServiceClient) Fence(ctx context.Context, req *connect.Request[v1.
 // Prime calls spillway.filer.v1.FilerService.Prime.
 func (c *filerServiceClient) Prime(ctx context.Context, req *connect.Request[v1.PrimeRequest]) (*connect.ServerStreamForClient[v1.PrimeProgress], error) {
 	return c.prime.CallServerStream(ctx, req)
+}
+
+// StartPriming calls spillway.filer.v1.FilerService.StartPriming.
+func (c *filerServiceClient) StartPriming(ctx context.Context, req *connect.Request[v1.StartPrimingRequest]) (*connect.Response[v1.PrimingJob], error) {
+	return c.startPriming.CallUnary(ctx, req)
+}
+
+// ListPriming calls spillway.filer.v1.FilerService.ListPriming.
+func (c *filerServiceClient) ListPriming(ctx context.Context, req *connect.Request[v1.ListPrimingRequest]) (*connect.Response[v1.ListPrimingResponse], error) {
+	return c.listPriming.CallUnary(ctx, req)
+}
+
+// ChangePriming calls spillway.filer.v1.FilerService.ChangePriming.
+func (c *filerServiceClient) ChangePriming(ctx context.Context, req *connect.Request[v1.ChangePrimingRequest]) (*connect.Response[v1.PrimingJob], error) {
+	return c.changePriming.CallUnary(ctx, req)
 }
 
 // Flush calls spillway.filer.v1.FilerService.Flush.
@@ -182,6 +234,13 @@ type FilerServiceHandler interface {
 	// Prime loads files into the cache. The stream carries progress; its last message has `done` set. Cancelling the call
 	// stops the work; what has been loaded stays. Repeating it costs only what is missing.
 	Prime(context.Context, *connect.Request[v1.PrimeRequest], *connect.ServerStream[v1.PrimeProgress]) error
+	// StartPriming starts a priming job, or queues it: three run at once. Jobs are durable: they go on after a restart of the
+	// filer, and stay listed until they are deleted. A name that is taken is ALREADY_EXISTS, ten jobs are the most.
+	StartPriming(context.Context, *connect.Request[v1.StartPrimingRequest]) (*connect.Response[v1.PrimingJob], error)
+	// ListPriming returns all priming jobs, the oldest first.
+	ListPriming(context.Context, *connect.Request[v1.ListPrimingRequest]) (*connect.Response[v1.ListPrimingResponse], error)
+	// ChangePriming pauses, resumes, stops or deletes a job and returns it as it is then. Idempotent.
+	ChangePriming(context.Context, *connect.Request[v1.ChangePrimingRequest]) (*connect.Response[v1.PrimingJob], error)
 	// Flush makes the paths durable at the storage and returns a receipt for each, issued by the last filer before the
 	// storage: a filer whose origin is a Spillway filer flushes itself, then asks that filer. Errors are per path.
 	Flush(context.Context, *connect.Request[v1.FlushRequest]) (*connect.Response[v1.FlushResponse], error)
@@ -217,6 +276,24 @@ func NewFilerServiceHandler(svc FilerServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(filerServiceMethods.ByName("Prime")),
 		connect.WithHandlerOptions(opts...),
 	)
+	filerServiceStartPrimingHandler := connect.NewUnaryHandler(
+		FilerServiceStartPrimingProcedure,
+		svc.StartPriming,
+		connect.WithSchema(filerServiceMethods.ByName("StartPriming")),
+		connect.WithHandlerOptions(opts...),
+	)
+	filerServiceListPrimingHandler := connect.NewUnaryHandler(
+		FilerServiceListPrimingProcedure,
+		svc.ListPriming,
+		connect.WithSchema(filerServiceMethods.ByName("ListPriming")),
+		connect.WithHandlerOptions(opts...),
+	)
+	filerServiceChangePrimingHandler := connect.NewUnaryHandler(
+		FilerServiceChangePrimingProcedure,
+		svc.ChangePriming,
+		connect.WithSchema(filerServiceMethods.ByName("ChangePriming")),
+		connect.WithHandlerOptions(opts...),
+	)
 	filerServiceFlushHandler := connect.NewUnaryHandler(
 		FilerServiceFlushProcedure,
 		svc.Flush,
@@ -243,6 +320,12 @@ func NewFilerServiceHandler(svc FilerServiceHandler, opts ...connect.HandlerOpti
 			filerServiceFenceHandler.ServeHTTP(w, r)
 		case FilerServicePrimeProcedure:
 			filerServicePrimeHandler.ServeHTTP(w, r)
+		case FilerServiceStartPrimingProcedure:
+			filerServiceStartPrimingHandler.ServeHTTP(w, r)
+		case FilerServiceListPrimingProcedure:
+			filerServiceListPrimingHandler.ServeHTTP(w, r)
+		case FilerServiceChangePrimingProcedure:
+			filerServiceChangePrimingHandler.ServeHTTP(w, r)
 		case FilerServiceFlushProcedure:
 			filerServiceFlushHandler.ServeHTTP(w, r)
 		case FilerServiceRevalidateProcedure:
@@ -268,6 +351,18 @@ func (UnimplementedFilerServiceHandler) Fence(context.Context, *connect.Request[
 
 func (UnimplementedFilerServiceHandler) Prime(context.Context, *connect.Request[v1.PrimeRequest], *connect.ServerStream[v1.PrimeProgress]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("spillway.filer.v1.FilerService.Prime is not implemented"))
+}
+
+func (UnimplementedFilerServiceHandler) StartPriming(context.Context, *connect.Request[v1.StartPrimingRequest]) (*connect.Response[v1.PrimingJob], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("spillway.filer.v1.FilerService.StartPriming is not implemented"))
+}
+
+func (UnimplementedFilerServiceHandler) ListPriming(context.Context, *connect.Request[v1.ListPrimingRequest]) (*connect.Response[v1.ListPrimingResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("spillway.filer.v1.FilerService.ListPriming is not implemented"))
+}
+
+func (UnimplementedFilerServiceHandler) ChangePriming(context.Context, *connect.Request[v1.ChangePrimingRequest]) (*connect.Response[v1.PrimingJob], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("spillway.filer.v1.FilerService.ChangePriming is not implemented"))
 }
 
 func (UnimplementedFilerServiceHandler) Flush(context.Context, *connect.Request[v1.FlushRequest]) (*connect.Response[v1.FlushResponse], error) {
