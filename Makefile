@@ -46,6 +46,10 @@ test-kernel: ## real Linux kernels as the filer's clients: that part of test-all
 	@./scripts/kernel-client
 	set +e; SPILLWAY_TEST_ALL=1 $(GO) test -race -json -timeout 120m ./test/kernel/... | $(GO) run ./test/summary
 
+.PHONY: bench-filer
+bench-filer: packages-bench build ## the filer beside nfs-ganesha, as a table (ARGS="-rounds 5 -only read"; see bench/README.md)
+	$(GO) run ./bench/filer -binary $(BIN) $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for 30 s each
 	./scripts/fuzz 30s
@@ -63,11 +67,13 @@ proto: ## generate the code of api/proto
 openapi: ## write api/openapi.json anew from the server's operations
 	$(GO) test ./internal/server/rest -run TestOpenAPI -update
 
-.PHONY: packages-demo packages-test
+.PHONY: packages-demo packages-test packages-bench
 packages-demo:
 	@./scripts/packages demo
 packages-test:
 	@./scripts/packages test
+packages-bench:
+	@./scripts/packages bench
 
 .PHONY: clean
 clean: ## remove what was built (not the demo's pictures)

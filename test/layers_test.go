@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/agent": 3, "internal/filer": 3, "internal/store": 3, "internal/provider": 3,
 	"internal/server": 4, "web": 4,
 	"internal/demo": 5,
+	"bench":         5,
 	"cmd/spillway":  6, "test": 6,
 }
 
