@@ -32,6 +32,9 @@ type Server struct {
 	Others []rpc.Program // answered on the same connections; their calls' Status is not one of NFS
 	Limits Limits
 	Hooks  Hooks
+	// Quick are procedures of NFS that seldom wait, and call [Wait] before they do: they run without a goroutine of
+	// their own.
+	Quick []Proc
 
 	once sync.Once
 	rpc  *rpc.Server
@@ -59,11 +62,27 @@ func (s *Server) server() *rpc.Server {
 			}
 		}
 		s.rpc = rpc.NewServer(append([]rpc.Program{
-			{Number: Program, Low: Version, High: Version, Serve: nfs.serve},
+			{Number: Program, Low: Version, High: Version, Serve: nfs.serve, Quick: s.quick()},
 			{Number: MountProgram, Low: MountVersion, High: MountVersion, Serve: mount.serve},
 		}, s.Others...), s.Limits, hooks)
 	})
 	return s.rpc
+}
+
+// Wait announces that the call which is served with ctx is about to wait: the other calls of its connection go on. Quick
+// procedures must announce it; for others, and for contexts that are no call's, it does nothing.
+func Wait(ctx context.Context) { rpc.Wait(ctx) }
+
+// quick returns the set of quick procedures. NULL is one wherever there are any.
+func (s *Server) quick() func(uint32) bool {
+	if len(s.Quick) == 0 {
+		return nil
+	}
+	set := uint32(1) << ProcNull
+	for _, p := range s.Quick {
+		set |= 1 << p
+	}
+	return func(procedure uint32) bool { return procedure < 32 && set>>procedure&1 == 1 }
 }
 
 // table has the procedures of a program by number; nil is NULL.

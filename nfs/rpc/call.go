@@ -24,6 +24,10 @@ type Call struct {
 	Status    uint32         // for the Done hook; the program's own
 
 	conn    *conn
+	ctx     callContext
+	program *Program
+	leads   bool // it runs in its connection's leader
+	slotted bool // it holds one of its connection's slots
 	in      *buffer
 	charged int64 // bytes taken from the server's payload budget
 	lent    *buffer
@@ -48,7 +52,12 @@ func (c *Call) reset() {
 	if cap(out) > keepOut {
 		out = nil
 	}
-	*c = Call{Out: out}
+	*c = Call{Out: out, ctx: c.ctx}
+}
+
+// quick says whether the call may run in its connection's leader. What can only be refused is quick.
+func (c *Call) quick() bool {
+	return c.refusal != nil || c.program.Quick != nil && c.program.Quick(c.Procedure)
 }
 
 // Refuse makes the reply say that the call was not run. Results and payload are not sent.

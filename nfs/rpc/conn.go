@@ -16,8 +16,11 @@ import (
 	"github.com/spillway/spillway/nfs/xdr"
 )
 
-// conn is a connection of a server: one goroutine reads calls, up to InFlight workers run them, and whichever worker has
-// a reply while nobody writes becomes the writer of all replies that are ready.
+// conn is a connection of a server. Of its workers one leads: it reads calls, runs the quick ones itself, and hands the
+// others to further workers, up to InFlight of them. A quick call that finds it must wait passes the lead on first (see
+// Wait). So a call whose answer is at hand costs no switch of goroutines, and the replies to all requests that arrived
+// together leave together. Of the other workers, whichever has a reply while nobody writes becomes the writer of all
+// replies that are ready.
 type conn struct {
 	srv    *Server
 	id     uint64
@@ -28,11 +31,16 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	slots   chan struct{} // a token for each call that was read and not yet answered
-	work    chan *Call
-	workers int // started; only the reader counts
+	slots   chan struct{} // a token for each call that is run by another than the leader, until it is answered
+	work    chan *Call    // for idle workers; nil is the lead
 	running sync.WaitGroup
 	out     outbox
+	ended   chan error // why there is nothing more to read; has room for it
+
+	// Owned by the leader, as are arming and the last credential:
+	records *recordReader
+	workers int // started
+	posted  int // replies left in the outbox unsent
 
 	draining atomic.Bool
 	arming   deadline
@@ -51,7 +59,9 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.slots = make(chan struct{}, s.limits.InFlight)
 	c.work = make(chan *Call)
+	c.ended = make(chan error, 1)
 	c.arming = deadline{conn: c, idle: s.limits.Idle, slow: s.limits.Slow}
+	c.records = newRecordReader(&c.arming, 64<<10, s.limits.MaxRecord)
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort()
 	}
@@ -68,7 +78,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 
 // serve runs the connection to its end and returns why it ended, nil for a peer that left between two requests.
 func (c *conn) serve() error {
-	err := c.read()
+	c.hand(nil)
+	err := <-c.ended
 	if !errors.Is(err, errDraining) {
 		c.cancel(err)
 	}
@@ -97,33 +108,56 @@ func (c *conn) abort(cause error) {
 	c.nc.Close()
 }
 
-// read reads calls and hands them to workers until the connection ends.
-func (c *conn) read() error {
-	records := newRecordReader(&c.arming, 64<<10, c.srv.limits.MaxRecord)
+// lead reads calls until the connection ends or the lead has been passed on.
+func (c *conn) lead() {
 	for {
-		c.arming.between(records)
-		buf, err := records.record(&c.srv.pool)
-		if c.draining.Load() && err != nil {
-			return errDraining
-		}
+		call, err := c.next()
 		if err != nil {
-			return err
+			c.flush()
+			c.ended <- err
+			return
 		}
-		call, err := c.accept(buf)
-		if err != nil {
-			return err
+		if !call.quick() {
+			if err := c.admit(call); err != nil {
+				c.free(call)
+				c.ended <- err
+				return
+			}
+			c.hand(call)
+			continue
 		}
-		c.dispatch(call)
+		call.leads = true
+		c.run(call)
+		if !call.leads {
+			c.out.send(c, call)
+			return
+		}
+		c.post(call)
 	}
 }
 
-// accept makes a call of a record and waits until it may run. A record that is no call is an error.
+// next reads a call.
+func (c *conn) next() (*Call, error) {
+	c.arming.between(c.records)
+	buf, err := c.records.record(&c.srv.pool)
+	if c.draining.Load() && err != nil {
+		return nil, errDraining
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.accept(buf)
+}
+
+// accept makes a call of a record. A record that is no call is an error.
 func (c *conn) accept(buf *buffer) (*Call, error) {
 	call, _ := c.srv.calls.Get().(*Call)
 	if call == nil {
 		call = &Call{}
+		call.ctx.call = call
 	}
 	call.conn, call.in, call.Conn, call.Peer, call.Local = c, buf, c.id, c.peer, c.local
+	call.ctx.Context = c.ctx
 	call.Args.Reset(buf.b)
 	var h callHeader
 	h.decode(&call.Args)
@@ -133,19 +167,36 @@ func (c *conn) accept(buf *buffer) (*Call, error) {
 	}
 	call.XID, call.Program, call.Version, call.Procedure = h.xid, h.program, h.version, h.procedure
 	call.refusal = c.authenticate(call, &h)
-	charge := min(int64(cap(buf.b)), c.srv.limits.Payload)
-	if err := c.srv.payload.Acquire(c.ctx, charge); err != nil {
-		c.free(call)
-		return nil, context.Cause(c.ctx)
+	if call.refusal == nil {
+		call.program, call.refusal = find(c.srv.programs, call.Program, call.Version)
+	}
+	return call, nil
+}
+
+// admit waits until the call may run beside the leader.
+func (c *conn) admit(call *Call) error {
+	charge := min(int64(cap(call.in.b)), c.srv.limits.Payload)
+	if !c.srv.payload.TryAcquire(charge) {
+		c.flush()
+		if err := c.srv.payload.Acquire(c.ctx, charge); err != nil {
+			return context.Cause(c.ctx)
+		}
 	}
 	call.charged = charge
 	select {
 	case c.slots <- struct{}{}:
-	case <-c.ctx.Done():
-		c.free(call)
-		return nil, context.Cause(c.ctx)
+		call.slotted = true
+		return nil
+	default:
 	}
-	return call, nil
+	c.flush()
+	select {
+	case c.slots <- struct{}{}:
+		call.slotted = true
+		return nil
+	case <-c.ctx.Done():
+		return context.Cause(c.ctx)
+	}
 }
 
 // authenticate sets the call's credential or returns why the call is refused.
@@ -165,14 +216,15 @@ func (c *conn) authenticate(call *Call, h *callHeader) *Error {
 	return nil
 }
 
-// dispatch hands the call to an idle worker, or to a new one. There are never more workers than slots.
-func (c *conn) dispatch(call *Call) {
+// hand gives the call, or the lead where it is nil, to an idle worker or to a new one. There are never more workers than
+// slots and the leader.
+func (c *conn) hand(call *Call) {
 	select {
 	case c.work <- call:
 		return
 	default:
 	}
-	if c.workers < cap(c.slots) {
+	if c.workers <= cap(c.slots) {
 		c.workers++
 		c.running.Add(1)
 		go c.worker(call)
@@ -183,23 +235,27 @@ func (c *conn) dispatch(call *Call) {
 
 func (c *conn) worker(call *Call) {
 	defer c.running.Done()
-	c.run(call)
-	for call := range c.work {
+	for more := true; more; call, more = <-c.work {
+		if call == nil {
+			c.lead()
+			continue
+		}
 		c.run(call)
+		c.out.send(c, call)
 	}
 }
 
-// run serves a call and sends its reply.
+// run serves a call; its reply is ready then.
 func (c *conn) run(call *Call) {
-	begin := time.Now()
+	done := c.srv.hooks.Done
+	var begin time.Time
+	if done != nil {
+		begin = time.Now()
+	}
 	var room [headRoom]byte
 	call.Out = append(call.Out[:0], room[:]...)
 	if call.refusal == nil {
-		p, refusal := find(c.srv.programs, call.Program, call.Version)
-		call.refusal = refusal
-		if refusal == nil {
-			p.Serve(c.ctx, call)
-		}
+		call.program.Serve(&call.ctx, call)
 	}
 	if call.refusal != nil {
 		call.dropBody()
@@ -210,33 +266,15 @@ func (c *conn) run(call *Call) {
 	c.loadFile(call)
 	size := len(call.Out) - 4 + xdr.Padded(call.bodyLen())
 	binary.BigEndian.PutUint32(call.Out, uint32(size)|lastMark)
-	if done := c.srv.hooks.Done; done != nil {
+	if done != nil {
 		done(call, time.Since(begin), len(call.in.b), size)
 	}
 	// The request is not needed for the reply: its memory and its share of the budget return now.
 	c.srv.pool.put(call.in)
-	c.srv.payload.Release(call.charged)
+	if call.charged > 0 {
+		c.srv.payload.Release(call.charged)
+	}
 	call.in, call.charged = nil, 0
-	c.out.send(c, call)
-}
-
-// loadFile turns a small range of a file into bytes, which cost less than sendfile does.
-func (c *conn) loadFile(call *Call) {
-	if call.file == nil || c.raw != nil && call.length >= c.srv.limits.Sendfile {
-		return
-	}
-	f, offset, length, release := call.file, call.offset, call.length, call.release
-	buf := call.Buffer(length)
-	if n, err := f.ReadAt(buf, offset); n < length {
-		if err == nil || errors.Is(err, io.EOF) {
-			err = ErrShortFile
-		}
-		c.abort(err)
-	}
-	call.file, call.release, call.payload = nil, nil, buf
-	if release != nil {
-		release()
-	}
 }
 
 // dropBody lets go of a payload that is not sent.
@@ -278,8 +316,9 @@ func (d *deadline) between(r *recordReader) {
 	}
 }
 
-// Read reads from the connection.
+// Read reads from the connection. Replies do not wait for what the peer says next.
 func (d *deadline) Read(p []byte) (int, error) {
+	d.conn.flush()
 	if d.conn.draining.Load() {
 		return 0, os.ErrDeadlineExceeded
 	}

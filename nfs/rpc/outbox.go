@@ -45,6 +45,37 @@ func (o *outbox) send(c *conn, call *Call) {
 	o.drain(c)
 }
 
+// corked is how many replies the leader gathers before it sends them at the latest.
+const corked = 32
+
+// post leaves a reply of the leader's in the outbox, to be sent with those to the requests that arrived with it.
+func (c *conn) post(call *Call) {
+	large := call.file != nil || call.bodyLen() > smallBody
+	c.out.mu.Lock()
+	c.out.ready = append(c.out.ready, call)
+	c.out.mu.Unlock()
+	if c.posted++; large || c.posted >= corked {
+		c.flush()
+	}
+}
+
+// flush sends what the leader has posted, or leaves it to the writer at work. Only the leader may call it.
+func (c *conn) flush() {
+	if c.posted == 0 {
+		return
+	}
+	c.posted = 0
+	o := &c.out
+	o.mu.Lock()
+	if o.writing || len(o.ready) == 0 {
+		o.mu.Unlock()
+		return
+	}
+	o.writing = true
+	o.mu.Unlock()
+	o.drain(c)
+}
+
 // drain sends until nothing is ready.
 func (o *outbox) drain(c *conn) {
 	o.mu.Lock()
@@ -57,8 +88,11 @@ func (o *outbox) drain(c *conn) {
 		}
 		for i, call := range o.batch {
 			o.batch[i] = nil
+			slotted := call.slotted
 			c.free(call)
-			<-c.slots
+			if slotted {
+				<-c.slots
+			}
 		}
 		if err != nil {
 			c.abort(err)

@@ -24,6 +24,8 @@ const (
 	procWait    = 2 // returns when the test says so
 	procFile    = 3 // returns a file's bytes
 	procGarbage = 4
+
+	procGetNothing = 5 // returns at once
 )
 
 // echo is a program for tests.
@@ -33,12 +35,13 @@ type echo struct {
 	file    *os.File
 	length  int
 	freed   atomic.Int32
+	slow    atomic.Bool // no procedure is quick
 }
 
 func newEcho() *echo { return &echo{release: make(chan struct{}), entered: make(chan uint32, 1000)} }
 
 func (e *echo) program() Program {
-	return Program{Number: testProgram, Low: 3, High: 4, Serve: e.serve}
+	return Program{Number: testProgram, Low: 3, High: 4, Serve: e.serve, Quick: func(uint32) bool { return !e.slow.Load() }}
 }
 
 func (e *echo) serve(ctx context.Context, call *Call) {
@@ -50,6 +53,8 @@ func (e *echo) serve(ctx context.Context, call *Call) {
 		copy(lent, b)
 		call.SetPayload(lent, func() { e.freed.Add(1) })
 	case procWait:
+		Wait(ctx)
+		Wait(context.WithoutCancel(ctx)) // repeating it does nothing
 		e.entered <- call.XID
 		select {
 		case <-e.release:
@@ -58,6 +63,7 @@ func (e *echo) serve(ctx context.Context, call *Call) {
 	case procFile:
 		call.Out = xdr.AppendUint32(call.Out, uint32(e.length))
 		call.SetFile(e.file, 0, e.length, func() { e.freed.Add(1) })
+	case procGetNothing:
 	case procGarbage:
 		call.Refuse(GarbageArgs)
 	default:
