@@ -30,9 +30,11 @@ func (f *Filer) fresh(ctx context.Context, as origin.Cred, ino *inode, notBefore
 			c = &check{sent: time.Now(), done: make(chan struct{})}
 			ino.check = c
 			ino.mu.Unlock()
+			nfs.Wait(ctx)
 			return f.ask(ctx, as, ino, c)
 		}
 		ino.mu.Unlock()
+		nfs.Wait(ctx)
 		select {
 		case <-c.done:
 		case <-ctx.Done():

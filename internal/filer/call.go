@@ -135,6 +135,7 @@ func (t *target) showWcc(w nfs.WccData) nfs.WccData {
 // attrs returns attributes as fresh as the export promises.
 func (c call) attrs(ctx context.Context, ino *inode) (nfs.Attr, error) {
 	if ino.target.caps.Local {
+		nfs.Wait(ctx)
 		a, err := ino.target.origin.GetAttr(ctx, c.as, ino.oid)
 		if origin.IsGone(err) {
 			c.f.staleFile(ino)
@@ -162,7 +163,7 @@ func (c call) noted(t *target, err error) error {
 }
 
 func (t *target) note(err error) {
-	if isCancel(err) {
+	if err == nil && !t.ailing.Load() || isCancel(err) {
 		return
 	}
 	msg := ""
@@ -171,6 +172,7 @@ func (t *target) note(err error) {
 	}
 	t.mu.Lock()
 	t.lastErr = msg
+	t.ailing.Store(msg != "")
 	t.mu.Unlock()
 }
 

@@ -124,6 +124,9 @@ func (c *content) ask(from, to uint64) {
 	t, size := c.ino.target, c.ino.attr.Size
 	from -= from % t.block
 	to = min((to+t.block-1)/t.block*t.block, size)
+	if c.asked.has(from, to) { // then it is neither ahead nor primed
+		return
+	}
 	if n := c.asked.add(from, to); n > 0 {
 		t.traffic.unique.Add(n)
 		c.touched()

@@ -20,7 +20,10 @@
 // chain of pre- and post-operation attributes; any gap in the chain, or a state nobody of us made, is somebody else's
 // change and drops what was cached. Changes are written through: no reply claims more than the origin did.
 //
+// Calls that are mostly answered from memory run in the goroutine that reads their connection: whatever waits for an
+// origin, a fetch or another call says nfs.Wait before, or it would hold up the connection.
+//
 // Lock order: lockUpstream.mu, then locks.mu (neither together with one of the others). session.mu, export.mu (held while
-// the folders of its junctions are found), then content.io, then inode.mu, then table.mu, space.mu, ids.mu (leaves; none of them is held
-// while another of them is taken, and none during a call to an origin or a synced write).
+// the folders of its junctions are found), then content.io, then inode.mu, then table.mu before a shard's mu, space.mu, ids.mu
+// (leaves: none of the others is held while one of them is taken, and none during a call to an origin or a synced write).
 package filer

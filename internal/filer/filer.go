@@ -83,7 +83,8 @@ type target struct {
 	root    uint64 // inode id; 0: not yet known
 	verf    nfs.Verifier
 	hasVerf bool
-	lastErr string // of the last call that did not reach the origin
+	lastErr string      // of the last call that did not reach the origin
+	ailing  atomic.Bool // lastErr is set
 }
 
 // Filer is a running filer. Make it with Open, serve NFS with Serve, stop it with Close.
@@ -323,6 +324,7 @@ func (f *Filer) rootOf(ctx context.Context, t *target) (*inode, error) {
 	if id != 0 {
 		return f.inode(id)
 	}
+	nfs.Wait(ctx)
 	sent := time.Now()
 	node, err := t.origin.Root(ctx)
 	if err != nil {

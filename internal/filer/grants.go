@@ -20,14 +20,30 @@ type grant struct {
 // maxGrants bounds the credentials remembered for one file.
 const maxGrants = 32
 
-func credKey(as origin.Cred) string {
-	b := binary.BigEndian.AppendUint32(nil, as.UID)
+// keyBytes is how long the key of a credential of AUTH_SYS can be.
+const keyBytes = 4 * (2 + 16)
+
+// credKey appends a credential as the key of a map: uid, gid, and the other groups in order.
+func credKey(b []byte, as origin.Cred) []byte {
+	b = binary.BigEndian.AppendUint32(b, as.UID)
 	b = binary.BigEndian.AppendUint32(b, as.GID)
-	gids := slices.Sorted(slices.Values(as.GIDs))
+	var room [16]uint32
+	gids := append(room[:0], as.GIDs...)
+	slices.Sort(gids)
 	for _, g := range gids {
 		b = binary.BigEndian.AppendUint32(b, g)
 	}
-	return string(b)
+	return b
+}
+
+// grantOf returns what is remembered of the credential if the origin was asked for all of want, not before the given
+// time and not before the file's last change. Called with mu held.
+func (ino *inode) grantOf(key []byte, want nfs.Access, notBefore time.Time) (nfs.Access, bool) {
+	g, ok := ino.grants[string(key)]
+	if !ok || g.asked&want != want || g.ctime != ino.attr.Ctime || g.at.Before(notBefore) {
+		return 0, false
+	}
+	return g.got & want, true
 }
 
 // granted answers ACCESS. The origin is the judge, for it may squash root, map users or have ACLs; its answers are kept
@@ -35,17 +51,20 @@ func credKey(as origin.Cred) string {
 func (c call) granted(ctx context.Context, ino *inode, want nfs.Access) (nfs.Access, error) {
 	t := ino.target
 	if t.caps.Local {
+		nfs.Wait(ctx)
 		got, err := t.origin.Access(ctx, c.as, ino.oid, want)
 		return got, c.noted(t, err)
 	}
-	key := credKey(c.as)
+	var room [keyBytes]byte
+	key := credKey(room[:0], c.as)
 	ino.mu.Lock()
-	g, ok := ino.grants[key]
+	got, ok := ino.grantOf(key, want, t.freshEnough())
 	ctime := ino.attr.Ctime
 	ino.mu.Unlock()
-	if ok && g.asked&want == want && g.ctime == ctime && !g.at.Before(t.freshEnough()) {
-		return g.got & want, nil
+	if ok {
+		return got, nil
 	}
+	nfs.Wait(ctx)
 	sent := time.Now()
 	ask := want | nfs.AccessRead | nfs.AccessLookup | nfs.AccessModify | nfs.AccessExtend | nfs.AccessDelete | nfs.AccessExecute
 	got, err := t.origin.Access(ctx, c.as, ino.oid, ask)
@@ -57,7 +76,7 @@ func (c call) granted(ctx context.Context, ino *inode, want nfs.Access) (nfs.Acc
 		ino.grants = map[string]grant{}
 	}
 	if ino.attr.Ctime == ctime {
-		ino.grants[key] = grant{ask, got, sent, ctime}
+		ino.grants[string(key)] = grant{ask, got, sent, ctime}
 	}
 	ino.mu.Unlock()
 	return got & want, nil
@@ -73,15 +92,10 @@ func (c call) allowed(ctx context.Context, ino *inode, want nfs.Access) error {
 	if err != nil {
 		return err
 	}
-	everybody := uint32(0o004)
-	if want == nfs.AccessLookup {
-		if a.Type != nfs.TypeDirectory {
-			return nfs.ErrNotDir
-		}
-		everybody = 0o001
+	if want == nfs.AccessLookup && a.Type != nfs.TypeDirectory {
+		return nfs.ErrNotDir
 	}
-	owner := a.Type == nfs.TypeRegular && a.UID == c.as.UID && c.as.UID != 0 // checked at open, not at each read
-	if a.Mode&everybody != 0 || owner {
+	if permitted(&a, c.as, want) {
 		return nil
 	}
 	got, err := c.granted(ctx, ino, want|nfs.AccessExecute)
@@ -92,4 +106,13 @@ func (c call) allowed(ctx context.Context, ino *inode, want nfs.Access) error {
 		return nfs.ErrAcces
 	}
 	return nil
+}
+
+// permitted says whether a file's mode alone lets the caller read it, or find names in it. A file's owner is not held to
+// the mode: it was checked when the file was opened, and not at each read.
+func permitted(a *nfs.Attr, as origin.Cred, want nfs.Access) bool {
+	if want == nfs.AccessLookup {
+		return a.Mode&0o001 != 0
+	}
+	return a.Mode&0o004 != 0 || a.Type == nfs.TypeRegular && a.UID == as.UID && as.UID != 0
 }

@@ -1,7 +1,6 @@
 package filer
 
 import (
-	"container/list"
 	"sync"
 	"time"
 
@@ -16,8 +15,9 @@ type inode struct {
 	target *target
 	oid    origin.ID
 
-	refs int           // guarded by table.mu
-	lru  *list.Element // guarded by table.mu; set while refs is 0
+	refs  int  // guarded by its shard's mu, as are:
+	used  bool // since the shard's hand last passed
+	place int  // in the shard's ring
 
 	mu       sync.Mutex // guards everything below
 	attr     nfs.Attr
@@ -41,117 +41,147 @@ type unstable struct {
 	mixed bool         // writes under different verifiers: some may be lost already
 }
 
-// table holds the inodes in memory.
+// table holds the inodes in memory. It is cut into shards, as every call takes an inode and puts it back.
 type table struct {
-	mu       sync.Mutex
-	byID     map[uint64]*inode
+	shards [64]shard
+	limit  int // inodes in a shard
+
+	mu       sync.Mutex // before that of a shard
 	byOrigin map[fileKey]*inode
-	idle     *list.List // of *inode, least recently used first
-	limit    int
+}
+
+// shard holds the inodes whose ids are equal modulo the number of shards.
+type shard struct {
+	mu   sync.Mutex
+	byID map[uint64]*inode
+	ring []*inode // those of byID
+	hand int      // goes round the ring and takes out what was not used since it last passed
+
+	_ [64]byte // shards do not share a cache line
 }
 
 func newTable(limit int) *table {
-	return &table{byID: map[uint64]*inode{}, byOrigin: map[fileKey]*inode{}, idle: list.New(), limit: limit}
+	t := &table{byOrigin: map[fileKey]*inode{}}
+	t.limit = max(limit/len(t.shards), 1)
+	for i := range t.shards {
+		t.shards[i].byID = map[uint64]*inode{}
+	}
+	return t
 }
+
+func (t *table) shard(id uint64) *shard { return &t.shards[id%uint64(len(t.shards))] }
 
 // known returns the inode if it is in memory. Whoever gets an inode must put it back.
 func (t *table) known(id uint64) *inode {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.take(t.byID[id])
+	s := t.shard(id)
+	s.mu.Lock()
+	ino := s.byID[id]
+	if ino != nil {
+		ino.refs++
+		ino.used = true
+	}
+	s.mu.Unlock()
+	return ino
 }
 
 func (t *table) knownOrigin(key fileKey) *inode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.take(t.byOrigin[key])
-}
-
-func (t *table) take(ino *inode) *inode {
+	ino := t.byOrigin[key]
 	if ino == nil {
 		return nil
 	}
-	if ino.lru != nil {
-		t.idle.Remove(ino.lru)
-		ino.lru = nil
-	}
-	ino.refs++
-	return ino
+	return t.known(ino.id)
 }
 
 // add returns the inode with the id, making it if it is not in memory.
 func (t *table) add(id uint64, tg *target, oid origin.ID) *inode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ino := t.byID[id]
+	s := t.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ino := s.byID[id]
 	if ino == nil {
-		ino = &inode{id: id, target: tg, oid: oid}
-		t.byID[id] = ino
+		ino = &inode{id: id, target: tg, oid: oid, place: len(s.ring)}
+		s.byID[id] = ino
+		s.ring = append(s.ring, ino)
 		t.byOrigin[fileKey{tg.id, oid}] = ino
+		t.sweep(s)
 	}
-	return t.take(ino)
+	ino.refs++
+	ino.used = true
+	return ino
 }
 
-// put gives an inode back. The least recently used ones leave memory when there are too many, except those with work
-// that only they know of.
-func (t *table) put(ino *inode) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if ino.refs--; ino.refs > 0 {
-		return
-	}
-	if t.byID[ino.id] != ino { // forgotten meanwhile
-		return
-	}
-	ino.lru = t.idle.PushBack(ino)
-	for tries := 0; t.idle.Len() > t.limit && tries < 8; tries++ {
-		oldest := t.idle.Front().Value.(*inode)
-		if oldest.mu.TryLock() {
-			busy := oldest.busy()
-			oldest.mu.Unlock()
+// sweep takes inodes that were not used lately out of a shard that has too many, except those in use and those with work
+// that only they know of. Called with both locks held.
+func (t *table) sweep(s *shard) {
+	for tries := 0; len(s.ring) > t.limit && tries < 16; tries++ {
+		s.hand %= len(s.ring)
+		ino := s.ring[s.hand]
+		if ino.refs == 0 && !ino.used && ino.mu.TryLock() {
+			busy := ino.busy()
+			ino.mu.Unlock()
 			if !busy {
-				t.remove(oldest)
+				t.remove(s, ino) // another takes its place under the hand
 				continue
 			}
 		}
-		t.idle.MoveToBack(oldest.lru)
+		ino.used = ino.refs > 0
+		s.hand++
 	}
+}
+
+// put gives an inode back.
+func (t *table) put(ino *inode) {
+	s := t.shard(ino.id)
+	s.mu.Lock()
+	ino.refs--
+	s.mu.Unlock()
 }
 
 // forget takes an inode out of memory for good: the origin says that the file is gone.
 func (t *table) forget(ino *inode) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.remove(ino)
+	s := t.shard(ino.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.remove(s, ino)
 }
 
-func (t *table) remove(ino *inode) {
-	if t.byID[ino.id] != ino {
+func (t *table) remove(s *shard, ino *inode) {
+	if s.byID[ino.id] != ino {
 		return
 	}
-	if ino.lru != nil {
-		t.idle.Remove(ino.lru)
-		ino.lru = nil
-	}
-	delete(t.byID, ino.id)
+	last := s.ring[len(s.ring)-1]
+	s.ring[ino.place], last.place = last, ino.place
+	s.ring[len(s.ring)-1] = nil
+	s.ring = s.ring[:len(s.ring)-1]
+	delete(s.byID, ino.id)
 	delete(t.byOrigin, fileKey{ino.target.id, ino.oid})
 }
 
 func (t *table) len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.byID)
+	return len(t.byOrigin)
 }
 
-// snapshot returns the inodes in memory for which want is true, taken; want runs under the table's lock.
+// snapshot returns the inodes in memory for which want is true, taken; want runs under a shard's lock.
 func (t *table) snapshot(want func(*inode) bool) []*inode {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	var out []*inode
-	for _, ino := range t.byID {
-		if want(ino) {
-			out = append(out, t.take(ino))
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for _, ino := range s.ring {
+			if want(ino) {
+				ino.refs++
+				out = append(out, ino)
+			}
 		}
+		s.mu.Unlock()
 	}
 	return out
 }

@@ -96,6 +96,7 @@ const maxListing = 1 << 22
 
 // makeListing reads the whole directory from the origin.
 func (f *Filer) makeListing(ctx context.Context, as origin.Cred, dir *inode, plus bool) (*listing, error) {
+	nfs.Wait(ctx)
 	t := dir.target
 	dir.mu.Lock()
 	changes := dir.changes

@@ -83,6 +83,7 @@ func (f *Filer) lookup(ctx context.Context, as origin.Cred, dir *inode, name str
 			return f.sendLookup(ctx, as, dir, name, l)
 		}
 		dir.mu.Unlock()
+		nfs.Wait(ctx)
 		select {
 		case <-l.done:
 		case <-ctx.Done():
@@ -117,6 +118,7 @@ func (f *Filer) lookupOrigin(ctx context.Context, as origin.Cred, dir *inode, na
 	dir.mu.Lock()
 	changes := dir.changes
 	dir.mu.Unlock()
+	nfs.Wait(ctx)
 	sent := time.Now()
 	node, after, err := t.origin.Lookup(ctx, as, dir.oid, name)
 	if err != nil && !errors.Is(err, nfs.ErrNoEnt) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -35,6 +36,7 @@ func (f *Filer) read(ctx context.Context, req *nfs.Request, args *nfs.ReadArgs, 
 
 // readOrigin passes the read through.
 func (c call) readOrigin(ctx context.Context, off uint64, buf []byte, res *nfs.ReadResult) error {
+	nfs.Wait(ctx)
 	r, err := c.ino.target.origin.Read(ctx, c.as, c.ino.oid, off, buf)
 	if err != nil {
 		if origin.IsGone(err) {
@@ -52,6 +54,9 @@ const readTries = 4
 
 // readCached serves from the data file, fetching what is missing.
 func (c call) readCached(ctx context.Context, req *nfs.Request, off, count uint64, res *nfs.ReadResult) error {
+	if c.readWarm(off, count, res) {
+		return nil
+	}
 	if err := c.allowed(ctx, c.ino, nfs.AccessRead); err != nil {
 		return err
 	}
@@ -75,6 +80,44 @@ func (c call) readCached(ctx context.Context, req *nfs.Request, off, count uint6
 	return c.readOrigin(ctx, off, req.Buffer(int(count)), res)
 }
 
+// readWarm serves a read for which nothing must be asked or fetched, under one lock; false where that is not so.
+func (c call) readWarm(off, count uint64, res *nfs.ReadResult) bool {
+	ino, now := c.ino, time.Now()
+	notBefore := now.Add(-time.Duration(ino.target.verify.Load()))
+	ino.mu.Lock()
+	defer ino.mu.Unlock()
+	data, size := ino.content, ino.attr.Size
+	if data == nil || data.file == nil || !ino.known || ino.verified.Before(notBefore) ||
+		ino.attr.Type != nfs.TypeRegular || off >= size || count == 0 {
+		return false
+	}
+	if !permitted(&ino.attr, c.as, nfs.AccessRead) {
+		var room [keyBytes]byte
+		key := credKey(room[:0], c.as)
+		if got, known := ino.grantOf(key, nfs.AccessRead|nfs.AccessExecute, notBefore); !known || got == 0 {
+			return false
+		}
+	}
+	end := min(off+count, size)
+	if !data.have.has(off, end) {
+		return false
+	}
+	data.space.lastUse.Store(now.UnixNano())
+	data.give(c.as, off, end, res)
+	return true
+}
+
+// give lends [off, end), which the data file has, to the reply. Called with the inode's mu held.
+func (c *content) give(as origin.Cred, off, end uint64, res *nfs.ReadResult) {
+	c.ask(off, end)
+	c.readAhead(as, off, end)
+	file := c.file.take()
+	c.ino.target.traffic.servedCached.Add(end - off)
+	res.Attr, res.EOF = nfs.WithAttr(c.ino.attr), end == c.ino.attr.Size
+	res.Range = nfs.FileRange{File: file.f, Offset: int64(off), Length: int(end - off)}
+	res.Release = file.release
+}
+
 // wanted is a piece of a read: bytes that come with a flight, or from the data file.
 type wanted struct {
 	from, to uint64
@@ -95,16 +138,12 @@ func (c call) readOnce(ctx context.Context, req *nfs.Request, off, count uint64,
 		return true, nil
 	}
 	res.EOF = end == size
-	data.ask(off, end)
 	if data.have.has(off, end) && data.file != nil {
-		file := data.file.take()
-		data.readAhead(c.as, off, end)
+		data.give(c.as, off, end, res)
 		ino.mu.Unlock()
-		t.traffic.servedCached.Add(end - off)
-		res.Range = nfs.FileRange{File: file.f, Offset: int64(off), Length: int(end - off)}
-		res.Release = file.put
 		return true, nil
 	}
+	data.ask(off, end)
 	if !c.f.store.mayStore() { // fetching blocks that cannot be kept would only multiply small reads
 		ino.mu.Unlock()
 		return true, c.readOrigin(ctx, off, req.Buffer(int(count)), res)
@@ -120,6 +159,7 @@ func (c call) readOnce(ctx context.Context, req *nfs.Request, off, count uint64,
 	ino.mu.Unlock()
 	t.traffic.servedCached.Add(cached)
 
+	nfs.Wait(ctx)
 	buf := req.Buffer(int(end - off))
 	for _, p := range pieces {
 		if err := p.fill(ctx, file, buf[p.from-off:p.to-off]); err != nil {

@@ -43,6 +43,9 @@ func (s *streams) read(from, to, slack uint64) (run uint64) {
 // by the byte. Called with the inode's mu held.
 func (c *content) readAhead(as origin.Cred, from, to uint64) {
 	t := c.ino.target
+	if c.have.has(to, c.ino.attr.Size) { // nothing is missing ahead
+		return
+	}
 	run := c.streams.read(from, to, t.block)
 	if t.ahead == 0 || run < 2*t.block && from != 0 || run < min(t.block, c.ino.attr.Size)/2 {
 		return

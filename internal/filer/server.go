@@ -15,7 +15,11 @@ func (f *Filer) newServer() *nfs.Server {
 		Remove: f.remove, Rmdir: f.rmdir, Rename: f.rename, Link: f.link, Readdir: f.readdir, Readdirplus: f.readdirplus,
 		Fsstat: f.fsstat, Fsinfo: f.fsinfo, Pathconf: f.pathconf, Commit: f.commit,
 	}
-	return &nfs.Server{NFS: f.hidingSUID(procedures), Mount: f.mountProcedures(), Others: f.locks.programs()}
+	return &nfs.Server{
+		NFS: f.hidingSUID(procedures), Mount: f.mountProcedures(), Others: f.locks.programs(),
+		// What is mostly answered from memory. They announce their waits: for the origin, for a fetch, for the disk.
+		Quick: []nfs.Proc{nfs.ProcGetattr, nfs.ProcLookup, nfs.ProcAccess, nfs.ProcRead, nfs.ProcReaddir, nfs.ProcReaddirplus},
+	}
 }
 
 func (f *Filer) getattr(ctx context.Context, req *nfs.Request, args *nfs.GetattrArgs, res *nfs.GetattrResult) {

@@ -79,8 +79,9 @@ func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, er
 
 // dataFile is an open data file, closed when the last user lets go.
 type dataFile struct {
-	f    *os.File
-	refs atomic.Int32
+	f       *os.File
+	refs    atomic.Int32
+	release func() // put, made once: a reply that borrows the file costs no memory
 }
 
 func (d *dataFile) take() *dataFile {
@@ -109,6 +110,7 @@ func (s *store) openFile(gen uint64, create bool) (*dataFile, error) {
 		return nil, err
 	}
 	d := &dataFile{f: f}
+	d.release = d.put
 	d.refs.Store(1)
 	return d, nil
 }
