@@ -1,0 +1,5 @@
+//go:build race
+
+package filer
+
+const raceDetector = true
