@@ -1,6 +1,11 @@
 package nfs
 
-import "github.com/spillway/spillway/nfs/xdr"
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/spillway/spillway/nfs/xdr"
+)
 
 // Limits of names on the wire. RFC 1813 has none; servers answer ErrNameTooLong to what is too long for them.
 const (
@@ -20,21 +25,27 @@ func appendTime(b []byte, t Time) []byte { return xdr.AppendUint32(xdr.AppendUin
 
 func decodeTime(d *xdr.Decoder) Time { return Time{Sec: d.Uint32(), Nsec: d.Uint32()} }
 
+// appendAttr appends attributes with one check for room, as every reply has some and a page of READDIRPLUS hundreds.
 func appendAttr(b []byte, a *Attr) []byte {
-	b = xdr.AppendUint32(b, uint32(a.Type))
-	b = xdr.AppendUint32(b, a.Mode)
-	b = xdr.AppendUint32(b, a.Nlink)
-	b = xdr.AppendUint32(b, a.UID)
-	b = xdr.AppendUint32(b, a.GID)
-	b = xdr.AppendUint64(b, a.Size)
-	b = xdr.AppendUint64(b, a.Used)
-	b = xdr.AppendUint32(b, a.Rdev.Major)
-	b = xdr.AppendUint32(b, a.Rdev.Minor)
-	b = xdr.AppendUint64(b, a.FSID)
-	b = xdr.AppendUint64(b, a.FileID)
-	b = appendTime(b, a.Atime)
-	b = appendTime(b, a.Mtime)
-	return appendTime(b, a.Ctime)
+	n := len(b)
+	b = slices.Grow(b, attrSize)[:n+attrSize]
+	p := (*[attrSize]byte)(b[n:])
+	binary.BigEndian.PutUint32(p[0:], uint32(a.Type))
+	binary.BigEndian.PutUint32(p[4:], a.Mode)
+	binary.BigEndian.PutUint32(p[8:], a.Nlink)
+	binary.BigEndian.PutUint32(p[12:], a.UID)
+	binary.BigEndian.PutUint32(p[16:], a.GID)
+	binary.BigEndian.PutUint64(p[20:], a.Size)
+	binary.BigEndian.PutUint64(p[28:], a.Used)
+	binary.BigEndian.PutUint32(p[36:], a.Rdev.Major)
+	binary.BigEndian.PutUint32(p[40:], a.Rdev.Minor)
+	binary.BigEndian.PutUint64(p[44:], a.FSID)
+	binary.BigEndian.PutUint64(p[52:], a.FileID)
+	for i, t := range [...]Time{a.Atime, a.Mtime, a.Ctime} {
+		binary.BigEndian.PutUint32(p[60+8*i:], t.Sec)
+		binary.BigEndian.PutUint32(p[64+8*i:], t.Nsec)
+	}
+	return b
 }
 
 func decodeAttr(d *xdr.Decoder, a *Attr) {

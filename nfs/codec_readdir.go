@@ -1,6 +1,10 @@
 package nfs
 
-import "github.com/spillway/spillway/nfs/xdr"
+import (
+	"slices"
+
+	"github.com/spillway/spillway/nfs/xdr"
+)
 
 // Sizes of READDIR's parts in bytes, XDR's overhead included (RFC 1813 §3.3.16).
 const (
@@ -46,6 +50,7 @@ func (r *ReaddirResult) Add(e DirEntry) bool {
 	}
 	r.bodyBytes -= body
 	r.dirBytes -= name
+	r.encoded += body
 	r.Entries = append(r.Entries, e)
 	return true
 }
@@ -60,6 +65,7 @@ func (r *ReaddirResult) encodePage(b []byte, plus bool) []byte {
 		return b
 	}
 	b = appendVerifier(b, &r.Verifier)
+	b = slices.Grow(b, r.encoded+8)
 	for i := range r.Entries {
 		e := &r.Entries[i]
 		b = xdr.AppendUint64(xdr.AppendBool(b, true), e.FileID)

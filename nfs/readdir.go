@@ -41,6 +41,7 @@ type ReaddirResult struct {
 	full      bool // Add has returned false
 	dirBytes  int  // of names, cookies and file ids that may still be added
 	bodyBytes int  // of the reply that may still be added
+	encoded   int  // bytes that the entries so far take in the reply
 }
 
 // ReaddirplusResult is the answer to READDIRPLUS.

@@ -84,6 +84,18 @@ func (t *table) known(id uint64) *inode {
 	return ino
 }
 
+// peek returns the inode if it is in memory, not to be put back: it may leave memory while it is looked at.
+func (t *table) peek(id uint64) *inode {
+	s := t.shard(id)
+	s.mu.Lock()
+	ino := s.byID[id]
+	if ino != nil {
+		ino.used = true
+	}
+	s.mu.Unlock()
+	return ino
+}
+
 func (t *table) knownOrigin(key fileKey) *inode {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -62,12 +62,11 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 		entry := nfs.DirEntry{FileID: e.fileID, Name: e.name, Cookie: nfs.Cookie(e.cookie)}
 		if plus && e.inode != 0 {
 			entry.Handle = nfs.WithHandle(c.handle(e.inode))
-			if child := f.table.known(e.inode); child != nil {
+			if child := f.table.peek(e.inode); child != nil {
 				entry.Attr = child.opt()
 				if !c.suid {
 					hide(&entry.Attr.Attr)
 				}
-				f.table.put(child)
 			}
 		}
 		if !res.Add(entry) {

@@ -43,8 +43,8 @@ type Call struct {
 // headRoom is the size of what stands before the results: record mark and accepted reply header.
 const headRoom = 4 + 24
 
-// keepOut is the largest Out in bytes that is kept for the next call.
-const keepOut = 64 << 10
+// keepOut is the largest Out in bytes that is kept for the next call: a page of READDIRPLUS of 64 KiB, as it grew.
+const keepOut = 160 << 10
 
 // reset makes the call ready for another one; Out keeps its memory.
 func (c *Call) reset() {

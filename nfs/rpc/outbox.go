@@ -20,13 +20,14 @@ type outbox struct {
 	// Owned by the writer:
 	batch []*Call
 	flat  []byte      // small replies, one after the other
-	vec   [3][]byte   // memory of bufs
+	pad   [3]byte     // zeros
+	vec   [4][]byte   // memory of bufs
 	bufs  net.Buffers // what writev takes
 }
 
 const (
 	flatLimit = 64 << 10 // bytes of small replies that go out together
-	smallBody = 16 << 10 // bytes of a payload that is copied rather than pointed at
+	smallBody = 16 << 10 // bytes of a payload or a reply that are copied rather than pointed at
 )
 
 // send sends a reply, in this goroutine or in that of the writer at work.
@@ -118,7 +119,7 @@ func (o *outbox) write(c *conn) error {
 	o.flat = o.flat[:0]
 	for _, call := range o.batch {
 		n := call.bodyLen()
-		if call.file == nil && n <= smallBody {
+		if call.file == nil && len(call.Out)+n <= smallBody {
 			o.flat = append(o.flat, call.Out...)
 			o.flat = xdr.AppendPadding(append(o.flat, call.payload...), n)
 			if len(o.flat) < flatLimit {
@@ -129,7 +130,6 @@ func (o *outbox) write(c *conn) error {
 			}
 			continue
 		}
-		o.flat = append(o.flat, call.Out...)
 		if err := o.writeLarge(c, call); err != nil {
 			return err
 		}
@@ -148,21 +148,19 @@ func (o *outbox) flush(c *conn) error {
 	return err
 }
 
-// writeLarge sends what has been gathered, the last of it the head of call, and then call's payload. Its padding is left
-// in flat.
+// writeLarge sends what has been gathered and then call's reply. The padding after a file is left in flat.
 func (o *outbox) writeLarge(c *conn, call *Call) error {
 	n := call.bodyLen()
 	if call.file != nil {
+		o.flat = append(o.flat, call.Out...)
 		if err := c.sendFile(o.flat, call); err != nil {
 			return err
 		}
 		o.flat = xdr.AppendPadding(o.flat[:0], n)
 		return nil
 	}
-	head := len(o.flat)
-	o.flat = xdr.AppendPadding(o.flat, n)
 	c.allow()
-	o.vec = [3][]byte{o.flat[:head], call.payload, o.flat[head:]}
+	o.vec = [4][]byte{o.flat, call.Out, call.payload, o.pad[:xdr.Padded(n)-n]}
 	o.bufs = o.vec[:]
 	_, err := o.bufs.WriteTo(c.nc)
 	clear(o.vec[:])
