@@ -77,18 +77,81 @@ func (f *Filer) list(ctx context.Context, as origin.Cred, dir *inode, start, plu
 	if l != nil && !start && (l.plus || !plus) && time.Since(l.made) < continueFor {
 		return l, nil
 	}
-	if l != nil && !dir.target.caps.Local && (l.plus || !plus) {
-		if _, err := f.fresh(ctx, as, dir, time.Now()); err != nil { // READDIR from the start always checks
-			return nil, err
+	if dir.target.caps.Local {
+		return f.makeListing(ctx, as, dir, plus)
+	}
+	return f.listOnce(ctx, as, dir, time.Now())
+}
+
+// making is a snapshot being read from the origin.
+type making struct {
+	sent time.Time
+	done chan struct{}
+	l    *listing // valid after done
+	err  error
+}
+
+// listOnce returns a snapshot that holds what the directory held at the given time or later. A directory is read once at
+// a time, whoever asks, and is read to its end though the asker has gone: a client that asks again finds it.
+func (f *Filer) listOnce(ctx context.Context, as origin.Cred, dir *inode, notBefore time.Time) (*listing, error) {
+	for {
+		if l, err := f.usable(ctx, as, dir, notBefore); l != nil || err != nil {
+			return l, err
 		}
 		dir.mu.Lock()
-		usable := l.current && dir.attr.Pre() == l.state && time.Since(l.made) <= time.Duration(dir.target.verify.Load())
+		n := dir.namesOf()
+		m := n.making
+		if m == nil {
+			m = &making{sent: time.Now(), done: make(chan struct{})}
+			n.making = m
+			if !f.spawn(func(ctx context.Context) { f.readAll(ctx, as, dir, m) }) {
+				n.making = nil
+				dir.mu.Unlock()
+				return nil, errClosing
+			}
+		}
 		dir.mu.Unlock()
-		if usable {
-			return l, nil
+		nfs.Wait(ctx)
+		select {
+		case <-m.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if !m.sent.Before(notBefore) {
+			return m.l, m.err
 		}
 	}
-	return f.makeListing(ctx, as, dir, plus || !dir.target.caps.Local)
+}
+
+// readAll makes the snapshot for all who wait for it. The directory stays in memory meanwhile.
+func (f *Filer) readAll(ctx context.Context, as origin.Cred, dir *inode, m *making) {
+	if held := f.table.known(dir.id); held != nil {
+		defer f.table.put(held)
+	}
+	m.l, m.err = f.makeListing(ctx, as, dir, true)
+	dir.mu.Lock()
+	dir.namesOf().making = nil
+	dir.mu.Unlock()
+	close(m.done)
+}
+
+// usable returns the snapshot at hand if the directory is unchanged since, as the origin says now.
+func (f *Filer) usable(ctx context.Context, as origin.Cred, dir *inode, notBefore time.Time) (*listing, error) {
+	dir.mu.Lock()
+	l := dir.namesOf().listing
+	dir.mu.Unlock()
+	if l == nil || !l.plus {
+		return nil, nil
+	}
+	if _, err := f.fresh(ctx, as, dir, notBefore); err != nil { // READDIR from the start always checks
+		return nil, err
+	}
+	dir.mu.Lock()
+	defer dir.mu.Unlock()
+	if l.current && dir.attr.Pre() == l.state && time.Since(l.made) <= time.Duration(dir.target.verify.Load()) {
+		return l, nil
+	}
+	return nil, nil
 }
 
 // maxListing bounds the entries of one directory.
@@ -157,6 +220,7 @@ func (f *Filer) addPage(t *target, l *listing, p *origin.Page, sent time.Time) e
 
 // noteListing keeps the snapshot, and its names too if the directory stood still while it was read.
 func (f *Filer) noteListing(dir *inode, l *listing, attr *nfs.Attr, steady bool, changes uint64) {
+	byName, complete := l.names() // before the lock: a large directory's take a while
 	dir.mu.Lock()
 	defer dir.mu.Unlock()
 	n := dir.namesOf()
@@ -169,16 +233,23 @@ func (f *Filer) noteListing(dir *inode, l *listing, attr *nfs.Attr, steady bool,
 		return
 	}
 	l.state, l.current = attr.Pre(), true
-	if !l.plus || len(l.entries) > maxNames {
-		return
+	if byName != nil {
+		n.byName, n.complete = byName, complete
 	}
-	n.byName = make(map[string]uint64, len(l.entries))
-	n.complete = true
+}
+
+// names returns the inodes of a listing by name, nil where they are not known or too many, and whether that is all.
+func (l *listing) names() (byName map[string]uint64, complete bool) {
+	if !l.plus || len(l.entries) > maxNames {
+		return nil, false
+	}
+	byName, complete = make(map[string]uint64, len(l.entries)), true
 	for _, e := range l.entries {
 		if e.inode == 0 { // the origin did not describe it
-			n.complete = false
+			complete = false
 			continue
 		}
-		n.byName[e.name] = e.inode
+		byName[e.name] = e.inode
 	}
+	return byName, complete
 }

@@ -14,6 +14,7 @@ type names struct {
 	byName   map[string]uint64 // inode id; 0: the name does not exist
 	complete bool              // every name not in byName does not exist
 	listing  *listing          // the last snapshot, perhaps of an earlier state
+	making   *making           // the next one
 	epoch    uint64            // counts resets
 	lookups  map[string]*lookup
 }

@@ -2,6 +2,9 @@ package filer
 
 import (
 	"context"
+	"iter"
+	"slices"
+	"time"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -39,7 +42,7 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 	}
 	var l *listing
 	if err == nil {
-		l, err = f.list(ctx, c.as, c.ino, cookie == 0, plus)
+		l, err = f.list(ctx, c.as, c.ino, cookie == 0, plus && !t.caps.Local)
 	}
 	if err == nil {
 		l, err = c.overlay(ctx, l)
@@ -58,7 +61,7 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 	if !c.addDots(ctx, cookie, &a, res) {
 		return
 	}
-	for _, e := range l.after(uint64(cookie)) {
+	for e := range c.entries(ctx, l.after(uint64(cookie)), plus) {
 		entry := nfs.DirEntry{FileID: e.fileID, Name: e.name, Cookie: nfs.Cookie(e.cookie)}
 		if plus && e.inode != 0 {
 			entry.Handle = nfs.WithHandle(c.handle(e.inode))
@@ -74,6 +77,52 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 		}
 	}
 	res.EOF = true
+}
+
+// describeAtOnce is how many names of a page are described together: ids of files seen for the first time then cost one
+// durable write, and what no longer fits into the page is not much.
+const describeAtOnce = 64
+
+// entries yields the listed names with their inodes. An origin on this machine lists names alone, which is quick, and
+// describes each when its page is read, so that the first page does not wait for the description of the last name, and
+// attributes are never those of a snapshot.
+func (c call) entries(ctx context.Context, all []listed, plus bool) iter.Seq[listed] {
+	return func(yield func(listed) bool) {
+		for len(all) > 0 {
+			next := all
+			if plus && c.ino.target.caps.Local {
+				next = c.describe(ctx, all[:min(len(all), describeAtOnce)])
+			}
+			for _, e := range next {
+				if !yield(e) {
+					return
+				}
+			}
+			all = all[len(next):]
+		}
+	}
+}
+
+// describe looks names up and returns them with the inodes of those that are still there and that the caller may find.
+func (c call) describe(ctx context.Context, some []listed) []listed {
+	t, sent := c.ino.target, time.Now()
+	nodes := make([]*origin.Node, len(some))
+	nfs.Wait(ctx)
+	for i, e := range some {
+		if node, _, err := t.origin.Lookup(ctx, c.as, c.ino.oid, e.name); err == nil {
+			nodes[i] = &node
+		}
+	}
+	ids, err := c.f.adoptAll(t, nodes, sent)
+	if err != nil { // names alone are an answer too
+		c.f.log.Error("describe names", "error", err)
+		return some
+	}
+	out := slices.Clone(some)
+	for i := range out {
+		out[i].inode = ids[i]
+	}
+	return out
 }
 
 // addDots adds "." and ".." where the reading starts with them; false when the page is full.
