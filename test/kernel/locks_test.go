@@ -18,7 +18,7 @@ func testLocks(t *testing.T, one, two guest) {
 		g.lockDaemons(t)
 		g.mount(t, "2049", "/mnt/nas", "lock")
 	}
-	suite{on: one, peer: &two, dir: "/mnt/nas", run: "Lock", within: 5 * time.Minute}.test(t)
+	suite{on: one, peer: &two, dir: "/mnt/nas", run: "Lock|Flock", within: 5 * time.Minute}.test(t)
 }
 
 // lockDaemons starts what a client needs for locks: its own port mapper, and the daemon that tells servers of reboots.
