@@ -28,6 +28,7 @@ type listed struct {
 	fileID uint64
 	inode  uint64 // 0 unless listed with plus
 	name   string
+	joint  bool // another export hangs here: what the target knows of the name is not told
 }
 
 // Cookies 1 and 2 stand for "." and ".."; hashes start above.

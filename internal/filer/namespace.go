@@ -315,12 +315,12 @@ func (c call) overlay(ctx context.Context, l *listing) (*listing, error) {
 		if !is {
 			out.entries = append(out.entries, e)
 		} else if visible {
-			out.entries = append(out.entries, listed{cookie: cookieOf(e.name), fileID: e.fileID, name: e.name})
+			out.entries = append(out.entries, listed{cookie: cookieOf(e.name), fileID: e.fileID, name: e.name, joint: true})
 		}
 	}
 	for name, visible := range mounted {
 		if visible && !slices.ContainsFunc(out.entries, func(e listed) bool { return e.name == name }) {
-			out.entries = append(out.entries, listed{cookie: cookieOf(name), fileID: cookieOf(c.export.path + name), name: name})
+			out.entries = append(out.entries, listed{cookie: cookieOf(name), fileID: cookieOf(c.export.path + name), name: name, joint: true})
 		}
 	}
 	out.order()

@@ -109,6 +109,9 @@ func (c call) describe(ctx context.Context, some []listed) []listed {
 	nodes := make([]*origin.Node, len(some))
 	nfs.Wait(ctx)
 	for i, e := range some {
+		if e.joint {
+			continue
+		}
 		if node, _, err := t.origin.Lookup(ctx, c.as, c.ino.oid, e.name); err == nil {
 			nodes[i] = &node
 		}
