@@ -257,10 +257,15 @@ func (c call) notJunction(ctx context.Context, name string) error {
 // jointsOf returns where exports hang below e. Folders that are not there hold none until they are; the search is
 // repeated as often as names are checked.
 func (f *Filer) jointsOf(ctx context.Context, e *export) (map[uint64]map[string]*export, error) {
-	if !e.mu.TryLock() { // another call may be looking for them at the origin
-		nfs.Wait(ctx)
-		e.mu.Lock()
+	if e.mu.TryLock() {
+		joints, found := e.joints, e.found
+		e.mu.Unlock()
+		if joints != nil && !found.Before(e.target.freshEnough()) {
+			return joints, nil
+		}
 	}
+	nfs.Wait(ctx) // for the origin, or for another call that asks it; not with the lock held
+	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.joints != nil && !e.found.Before(e.target.freshEnough()) {
 		return e.joints, nil

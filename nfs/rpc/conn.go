@@ -60,6 +60,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.slots = make(chan struct{}, s.limits.InFlight)
 	c.work = make(chan *Call)
 	c.ended = make(chan error, 1)
+	c.out.taken = sync.NewCond(&c.out.mu)
 	c.arming = deadline{conn: c, idle: s.limits.Idle, slow: s.limits.Slow}
 	c.records = newRecordReader(&c.arming, 64<<10, s.limits.MaxRecord)
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {

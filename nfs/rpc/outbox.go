@@ -13,7 +13,8 @@ import (
 // and sends until the outbox is empty, many replies with one system call.
 type outbox struct {
 	mu      sync.Mutex
-	ready   []*Call // guarded by mu, as are:
+	taken   *sync.Cond // ready has been taken by the writer
+	ready   []*Call    // guarded by mu, as are:
 	writing bool
 	err     error // why nothing can be sent any more
 
@@ -46,8 +47,13 @@ func (o *outbox) send(c *conn, call *Call) {
 	o.drain(c)
 }
 
-// corked is how many replies the leader gathers before it sends them at the latest.
-const corked = 32
+const (
+	// corked is how many replies the leader gathers before it sends them at the latest.
+	corked = 32
+	// backlog is how many replies may wait for the writer at work before the leader waits too: a client that sends calls
+	// and does not take the replies must not fill the memory.
+	backlog = 4 * corked
+)
 
 // post leaves a reply of the leader's in the outbox, to be sent with those to the requests that arrived with it.
 func (c *conn) post(call *Call) {
@@ -68,6 +74,9 @@ func (c *conn) flush() {
 	c.posted = 0
 	o := &c.out
 	o.mu.Lock()
+	for o.writing && len(o.ready) >= backlog {
+		o.taken.Wait()
+	}
 	if o.writing || len(o.ready) == 0 {
 		o.mu.Unlock()
 		return
@@ -82,6 +91,7 @@ func (o *outbox) drain(c *conn) {
 	o.mu.Lock()
 	for len(o.ready) > 0 {
 		o.batch, o.ready = o.ready, o.batch[:0]
+		o.taken.Broadcast()
 		err := o.err
 		o.mu.Unlock()
 		if err == nil {

@@ -1,9 +1,13 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/spillway/spillway/nfs/xdr"
 )
@@ -92,4 +96,32 @@ func TestQuickCallsCostNoMemory(t *testing.T) {
 	if n := testing.AllocsPerRun(200, roundTrip); n > limit {
 		t.Errorf("a call costs %.1f allocations", n)
 	}
+}
+
+// TestRepliesNobodyTakesAreBounded: a client that sends calls and takes no replies is read no further, though the calls are
+// quick and another goroutine is the one that waits to send.
+func TestRepliesNobodyTakesAreBounded(t *testing.T) {
+	e := newEcho()
+	_, addr := serve(t, e, Limits{InFlight: 32, Slow: time.Minute})
+	r := connect(t, addr)
+	e.slow.Store(true)
+	large := call(1, 3, procEcho, xdr.AppendUint32(nil, 1<<20))
+	binary.BigEndian.PutUint32(large, lastMark|uint32(len(large)-4+1<<20))
+	for range 12 { // more than the sockets hold
+		r.send(append(bytes.Clone(large), make([]byte, 1<<20)...))
+	}
+	e.slow.Store(false)
+	flood := bytes.Repeat(call(2, 3, procGetNothing, nil), 500)
+	const most = 64 << 20
+	for sent := 0; sent < most; {
+		_ = r.SetWriteDeadline(time.Now().Add(2 * time.Second))
+		n, err := r.Write(flood)
+		if sent += n; err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Errorf("the server has read %d bytes of calls whose replies nobody takes", most)
 }
