@@ -79,14 +79,13 @@ func (o *Origin) connected(ctx context.Context) (*nfs.Client, error) {
 		if time.Since(o.failed) < pause {
 			return nil, o.why
 		}
-		ctx, cancel := o.patient(ctx)
+		patient, cancel := o.patient(ctx)
 		defer cancel()
-		conn, err := nfs.Dial(ctx, o.cfg.Addr, nfs.Options{
+		conn, err := nfs.Dial(patient, o.cfg.Addr, nfs.Options{
 			Connections: o.cfg.Connections, Auth: nfs.Sys(o.cfg.Machine, 0, 0), Log: o.cfg.Log, MaxRecord: 4 << 20,
 		})
 		if err != nil {
-			o.failed, o.why = time.Now(), fault.Wrap(fault.Unavailable, err, "storage "+o.cfg.Addr)
-			return nil, o.why
+			return nil, o.noteFailure(ctx, fault.Wrap(fault.Unavailable, err, "storage "+o.cfg.Addr))
 		}
 		o.conn = conn
 	}
@@ -123,7 +122,7 @@ func (o *Origin) Root(ctx context.Context) (origin.Node, error) {
 }
 
 func (o *Origin) mount(ctx context.Context) (nfs.Handle, error) {
-	ctx, cancel := o.patient(ctx)
+	patient, cancel := o.patient(ctx)
 	defer cancel()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -133,13 +132,21 @@ func (o *Origin) mount(ctx context.Context) (nfs.Handle, error) {
 	if time.Since(o.failed) < pause {
 		return nfs.Handle{}, o.why
 	}
-	root, err := o.mountNow(ctx)
+	root, err := o.mountNow(patient)
 	if err != nil {
-		o.failed, o.why = time.Now(), err
-		return root, err
+		return root, o.noteFailure(ctx, err)
 	}
 	o.root = &root
 	return root, nil
+}
+
+// noteFailure lets the callers of the next moment fail with err too, unless it is only that this one's caller has given up.
+// Called with mu held.
+func (o *Origin) noteFailure(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		o.failed, o.why = time.Now(), err
+	}
+	return err
 }
 
 func (o *Origin) mountNow(ctx context.Context) (nfs.Handle, error) {

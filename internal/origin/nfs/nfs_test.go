@@ -1,6 +1,7 @@
 package nfs_test
 
 import (
+	"context"
 	"net"
 	"testing"
 
@@ -51,5 +52,23 @@ func TestServerAway(t *testing.T) {
 		if _, err := o.Root(t.Context()); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("got %v, want unavailable", err)
 		}
+	}
+}
+
+// A caller that has given up says nothing about the server: the next one is not refused for its sake.
+func TestCanceledCallerRefusesNobody(t *testing.T) {
+	srv := nfstest.Start(t, nfstest.New())
+	o, err := originnfs.Open(originnfs.Config{Addr: srv.Addr, Path: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := o.Root(canceled); err == nil {
+		t.Error("a canceled caller was answered")
+	}
+	if _, err := o.Root(t.Context()); err != nil {
+		t.Errorf("the next caller: %v", err)
 	}
 }
