@@ -141,6 +141,7 @@ func TestMountOutlivesTheAgentAndIsAdopted(t *testing.T) {
 	mount := f.mounted(1)
 	_ = first.Process.Kill()
 	_ = first.Wait()
+	f.disconnect(func() {}) // orders wait for the next agent
 	if !mount.Alive() {
 		t.Fatal("the mount died with the agent")
 	}
