@@ -50,6 +50,14 @@ test-kernel: ## real Linux kernels as the filer's clients: that part of test-all
 bench-filer: packages-bench build ## the filer beside nfs-ganesha, as a table (ARGS="-rounds 5 -only read"; see bench/README.md)
 	$(GO) run ./bench/filer -binary $(BIN) $(ARGS)
 
+.PHONY: bench-wan
+bench-wan: packages-bench build ## a filer at the far end of a long link, beside iperf3 (ARGS="-rtt 60ms -size 1073741824")
+	$(GO) run ./bench/wan -binary $(BIN) $(ARGS)
+
+.PHONY: bench-mount
+bench-mount: packages-bench build ## the mount's disk cache beside the local file, and a walk of 10,000 files
+	$(GO) run ./bench/mount -binary $(BIN) $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for 30 s each
 	./scripts/fuzz 30s

@@ -1,6 +1,6 @@
 // Command mount measures `spillway mount`: reading files that are cached on the node against reading the same files locally,
 // alternating in one run, and walking a tree. It starts a filer over a folder of its own and mounts it, as root. See
-// docs/performance.md.
+// bench/README.md.
 package main
 
 import (
