@@ -68,7 +68,7 @@ func (c call) commitFlush(ctx context.Context, what uint32, res *nfs.CommitResul
 		switch {
 		case f.flushes.isRunning(ino.id):
 			err = nfs.ErrNotSync
-		case ino.owesAnything():
+		case ino.isDirty():
 			err = nfs.ErrNotEmpty
 		}
 	default:
@@ -87,7 +87,7 @@ func (c call) commitFlush(ctx context.Context, what uint32, res *nfs.CommitResul
 
 // startFlush flushes a file in the background.
 func (f *Filer) startFlush(ino *inode) error {
-	if !ino.owesAnything() {
+	if !ino.isDirty() {
 		return nil
 	}
 	if !f.flushes.begin(ino.id) {
@@ -121,9 +121,9 @@ func (f *Filer) flushFile(ctx context.Context, ino *inode) error {
 	return err
 }
 
-// owesAnything says whether the storage still lacks something of the file that clients were told is written.
-func (ino *inode) owesAnything() bool {
+// isDirty says whether the storage still lacks something of the file that clients were told is written.
+func (ino *inode) isDirty() bool {
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
-	return ino.dirty != nil || ino.unstable.bytes > 0
+	return ino.unstable.bytes > 0
 }

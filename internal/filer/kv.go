@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/spillway/spillway/internal/fault"
 )
@@ -33,12 +32,12 @@ type pebbleKV struct{ db *pebble.DB }
 
 var _ KV = (*pebbleKV)(nil)
 
-// openKV opens or creates the store in dir; fs nil is the real file system.
-func openKV(dir string, fs vfs.FS, log *slog.Logger) (*pebbleKV, error) {
+// openKV opens or creates the store in dir.
+func openKV(dir string, log *slog.Logger) (*pebbleKV, error) {
 	cache := pebble.NewCache(32 << 20)
 	defer cache.Unref()
 	db, err := pebble.Open(dir, &pebble.Options{
-		Cache: cache, FS: fs, Logger: kvLog{log}, FormatMajorVersion: pebble.FormatNewest, MemTableSize: 16 << 20,
+		Cache: cache, Logger: kvLog{log}, FormatMajorVersion: pebble.FormatNewest, MemTableSize: 16 << 20,
 	})
 	if err != nil {
 		return nil, fault.WithHint(fault.Wrap(fault.Unavailable, err, "open "+dir),

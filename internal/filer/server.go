@@ -48,9 +48,6 @@ func (f *Filer) lookupProc(ctx context.Context, req *nfs.Request, args *nfs.Look
 		return
 	}
 	defer f.table.put(child)
-	if in == c.export {
-		child.seenAs(c.ino, args.Name, false)
-	}
 	res.Object = c.handleIn(in, child.id)
 	if a, err := f.fresh(ctx, c.as, child, notBefore); err == nil {
 		res.Attr = nfs.WithAttr(child.target.show(a))

@@ -85,7 +85,7 @@ func (f *Filer) evict(inode uint64) bool {
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
 	c := f.contentQuietly(ino)
-	if len(c.flights) > 0 || len(c.writes) > 0 || c.writing > 0 || ino.dirty != nil {
+	if len(c.flights) > 0 || len(c.writes) > 0 {
 		return false
 	}
 	asked := c.asked

@@ -55,14 +55,11 @@ func (f *Filer) openTarget(e Export, name string, export uint32, newExport bool)
 		block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
 	}
 	t.verify.Store(int64(e.Verify))
-	if !t.caps.Local {
-		t.writeBack = e.WriteBack
-	}
 	f.byID[id] = t
 	if _, pseudo := o.(*pseudo); !pseudo {
 		f.targets = append(f.targets, t)
 	}
-	return t, t.load(f.kv)
+	return t, t.traffic.load(f.kv, t.id)
 }
 
 // numberOf returns the durable number of an export or a target: the one it has, else the fallback, else a new one.
