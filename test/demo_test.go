@@ -87,6 +87,9 @@ func TestDemo(t *testing.T) {
 			t.Errorf("the demo did not say %q", want)
 		}
 	}
+	if !strings.HasPrefix(result.Page, "https://127.") {
+		t.Errorf("the web page is said to be at %q", result.Page)
+	}
 	comparePixels(t, dir, frames)
 }
 

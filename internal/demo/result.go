@@ -35,6 +35,7 @@ type Result struct {
 	Movie   string `json:"movie"`
 	Contact string `json:"contactSheet"`
 	Folder  string `json:"folder"`
+	Page    string `json:"page"` // web page of the farm, served as long as it runs
 }
 
 // WANUse is what the link carried for the cloud site.
@@ -68,6 +69,7 @@ func (f *farm) measure(ctx context.Context, r *run) (*Result, error) {
 		Movie:    filepath.Join(f.c.outDir(), "movie.mp4"),
 		Contact:  filepath.Join(f.c.outDir(), "contact.png"),
 		Folder:   f.c.outDir(),
+		Page:     f.url(f.at.server),
 	}
 	for _, a := range r.attempts {
 		if a.Step == 0 && a.State == "succeeded" {
@@ -171,11 +173,12 @@ func (r *Result) Print(w io.Writer) {
   frames       %s
   movie        %s
   contact      %s
+  web page     %s while the farm runs; --keep leaves it running
 `,
 		r.Makespan, r.ForecastHome, r.Deadline, met,
 		r.FramesRight, r.Frames, r.FramesBySite[homeSite], r.FramesBySite[cloudSite],
 		r.BurstNodes, r.NodeSeconds, r.Cost,
 		megabytes(r.WAN.Read), megabytes(r.WAN.Primed), megabytes(r.WAN.Demand), megabytes(r.WAN.ReadAhead), megabytes(r.WAN.Written),
 		megabytes(r.WAN.Unique), r.WAN.Overhead, megabytes(r.WAN.Needed), megabytes(r.WAN.PrimedUnread),
-		megabytes(r.WAN.Sync), 100*r.WAN.HitRate, r.Folder, r.Movie, r.Contact)
+		megabytes(r.WAN.Sync), 100*r.WAN.HitRate, r.Folder, r.Movie, r.Contact, r.Page)
 }
