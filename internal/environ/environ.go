@@ -35,14 +35,18 @@ func Has(pid int, entry string, within time.Duration) (bool, error) {
 				return holds(a.environ, entry), a.err
 			}
 		case <-deadline.C:
-			return false, fmt.Errorf("environment of process %d: %w", pid, os.ErrDeadlineExceeded)
+			return false, late(pid)
 		}
 		select {
 		case <-time.After(time.Millisecond):
 		case <-deadline.C:
-			return false, fmt.Errorf("environment of process %d: %w", pid, os.ErrDeadlineExceeded)
+			return false, late(pid)
 		}
 	}
+}
+
+func late(pid int) error {
+	return fmt.Errorf("environment of process %d: %w", pid, os.ErrDeadlineExceeded)
 }
 
 // read returns a process's environment, nil if it was not to be seen just now.

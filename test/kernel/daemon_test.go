@@ -2,24 +2,24 @@ package kernel
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spillway/spillway/test/kernel/rig"
 )
 
 // daemon is a part of Spillway that runs beside the guests.
 type daemon struct {
 	t    *testing.T
 	args []string
-	log  logged
+	log  rig.Log
 
 	cmd   *exec.Cmd
 	done  chan struct{} // closed when it has ended
@@ -102,24 +102,6 @@ func (d *daemon) stop() {
 func (d *daemon) kill() {
 	_ = d.cmd.Process.Kill()
 	<-d.done
-}
-
-// logged collects what a process says.
-type logged struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // tail returns the last n lines of a text.

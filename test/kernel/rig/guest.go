@@ -2,7 +2,6 @@ package rig
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -34,7 +32,7 @@ type Guest struct {
 
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when the machine has ended
-	console console
+	console Log
 }
 
 // Options of a guest.
@@ -195,22 +193,4 @@ func (g *Guest) kill() {
 	_ = syscall.Kill(-g.cmd.Process.Pid, syscall.SIGKILL)
 	<-g.done
 	_ = os.RemoveAll(g.Root)
-}
-
-// console collects what a kernel says.
-type console struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (c *console) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.Write(p)
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.String()
 }
