@@ -115,10 +115,11 @@ func drive(p Plan, w Work, number uint64) (Result, error) {
 	n := number << 40
 	for {
 		now := time.Now()
-		for more := now.Before(end); more && len(c.free) > 0; n++ {
+		for now.Before(end) && len(c.free) > 0 {
 			if err := c.request(n, now, r); err != nil {
 				return c.res, err
 			}
+			n++
 		}
 		if err := c.flush(); err != nil {
 			return c.res, err

@@ -91,12 +91,12 @@ func TestProgressIsToldTwiceASecondAtMost(t *testing.T) {
 
 func TestPhasesAreToldAtOnce(t *testing.T) {
 	messages, at := told(t, func(b *board) {
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		(&observer{b, "a1"}).Started()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		r := session.Result{Attempt: "a1", Cause: session.Success}
 		b.change("a1", true, func(a *AttemptState) { a.Phase, a.Result = Over, &r })
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	})
 	want := []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second}
 	if len(at) != len(want) {

@@ -33,7 +33,7 @@ func isDir(id origin.ID) bool { return len(id) > 0 && id[0] == idDir }
 
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // never fails
+	rand.Read(b) // never fails
 	return b
 }
 

@@ -358,7 +358,7 @@ func (o *Origin) copyAll(ctx context.Context, m *moveRecord) (done []copied, err
 		err = waitErr
 	}
 	if err == nil && !marked[m.From] {
-		_, err = o.markAt(ctx, m.To, origin.ID(m.ID), Cond{Match: m.Replaces, Absent: m.Replaces == ""})
+		err = o.markAt(ctx, m.To, origin.ID(m.ID), Cond{Match: m.Replaces, Absent: m.Replaces == ""})
 	}
 	return done, err
 }
@@ -385,7 +385,7 @@ func (o *Origin) identifyBelow(ctx context.Context, obj *Object, ids map[string]
 				return "", err
 			}
 			ids[key] = id
-			if _, err := o.markAt(ctx, m.To+strings.TrimPrefix(key, m.From), id, Cond{Absent: true}); err != nil {
+			if err := o.markAt(ctx, m.To+strings.TrimPrefix(key, m.From), id, Cond{Absent: true}); err != nil {
 				return "", err
 			}
 		}
@@ -417,18 +417,18 @@ func (o *Origin) dirBelow(obj *Object, parent origin.ID) (origin.ID, error) {
 }
 
 // markAt makes a marker for a directory that had none. One that is there already is ours, from before a crash.
-func (o *Origin) markAt(ctx context.Context, key string, id origin.ID, c Cond) (Object, error) {
+func (o *Origin) markAt(ctx context.Context, key string, id origin.ID, c Cond) error {
 	a := o.attrsOf(&Object{}, true)
 	t := o.now()
 	a.Atime, a.Mtime, a.Ctime = t, t, t
-	obj, err := o.put(ctx, key, nil, o.rewritten(&Object{}, key, tokenOf(id), &a), c)
+	_, err := o.put(ctx, key, nil, o.rewritten(&Object{}, key, tokenOf(id), &a), c)
 	if errors.Is(err, ErrPrecondition) {
 		is, headErr := o.head(ctx, key)
 		if tok, ok := tokenAt(&is); headErr == nil && ok && tok == tokenOf(id) {
-			return is, nil
+			return nil
 		}
 	}
-	return obj, err
+	return err
 }
 
 // copyOne copies a version to its new key, keeping attributes and identity. A copy that is there already is known by its

@@ -95,7 +95,7 @@ func (o *Origin) truncate(ctx context.Context, as origin.Cred, id origin.ID, key
 	if set.Size.Value > 1<<62 {
 		return nfs.WccData{}, nfs.ErrFBig
 	}
-	f, err := o.openStaged(ctx, &as, id, key, func(size int64) int64 { return min(size, int64(set.Size.Value)) })
+	f, err := o.openStaged(ctx, &as, id, func(size int64) int64 { return min(size, int64(set.Size.Value)) })
 	if err != nil {
 		return nfs.WccData{}, err
 	}

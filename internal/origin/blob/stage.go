@@ -171,8 +171,8 @@ func (f *stagedFile) read(as *origin.Cred, off uint64, buf []byte) (r origin.Rea
 }
 
 // open returns the staging file of id, made from the version that is in the store now. keep is how much of its content
-// is still needed. The caller holds a claim on key.
-func (o *Origin) openStaged(ctx context.Context, as *origin.Cred, id origin.ID, key string, keep func(size int64) int64) (*stagedFile, error) {
+// is still needed. The caller holds a claim on its key.
+func (o *Origin) openStaged(ctx context.Context, as *origin.Cred, id origin.ID, keep func(size int64) int64) (*stagedFile, error) {
 	if f := o.staged.get(id); f != nil {
 		if a, ok := f.attrs(); ok {
 			return f, permitData(as, &a, mayWrite)

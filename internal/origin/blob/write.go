@@ -47,7 +47,7 @@ func (o *Origin) Write(ctx context.Context, as origin.Cred, id origin.ID, off ui
 		return r, err
 	}
 	defer release()
-	f, err := o.openStaged(ctx, &as, id, key, func(size int64) int64 {
+	f, err := o.openStaged(ctx, &as, id, func(size int64) int64 {
 		if off == 0 && int64(len(data)) >= size {
 			return 0
 		}

@@ -247,7 +247,8 @@ func testList(t *testing.T, s suite) {
 	}
 }
 
-func (s suite) upload(key string, parts []string, c blob.Cond) (blob.Object, error) {
+func (s suite) upload(parts []string, c blob.Cond) (blob.Object, error) {
+	const key = "big"
 	p := blob.Props{Meta: map[string]string{"uid": "9"}}
 	id, err := s.s.Begin(s.ctx(), key, p)
 	if err != nil {
@@ -268,7 +269,7 @@ func testUpload(t *testing.T, s suite) {
 	size := int(s.s.Limits().MinPart)
 	parts := []string{strings.Repeat("a", size), strings.Repeat("b", size), "end"}
 	whole := strings.Join(parts, "")
-	obj := s.must(s.upload("big", parts, blob.Cond{Absent: true}))
+	obj := s.must(s.upload(parts, blob.Cond{Absent: true}))
 	if got := s.content("big", whole); got.ETag != obj.ETag || got.Props.Meta["uid"] != "9" {
 		t.Errorf("the object is %+v, the upload said %+v", got, obj)
 	}
@@ -283,12 +284,12 @@ func testUpload(t *testing.T, s suite) {
 	if s.kind.CompleteConditions {
 		return
 	}
-	_, err = s.upload("big", []string{"x"}, blob.Cond{Absent: true})
+	_, err = s.upload([]string{"x"}, blob.Cond{Absent: true})
 	s.want(err, blob.ErrPrecondition)
-	_, err = s.upload("big", []string{"x"}, blob.Cond{Match: strings.Repeat("0", 32)})
+	_, err = s.upload([]string{"x"}, blob.Cond{Match: strings.Repeat("0", 32)})
 	s.want(err, blob.ErrPrecondition)
 	s.content("big", whole)
-	s.must(s.upload("big", []string{"x"}, blob.Cond{Match: obj.ETag}))
+	s.must(s.upload([]string{"x"}, blob.Cond{Match: obj.ETag}))
 	s.content("big", "x")
 }
 
