@@ -85,7 +85,7 @@ func (c change) endNames(wcc nfs.WccData, err error, apply func(*names)) {
 func (f *Filer) create(_ context.Context, req *nfs.Request, args *nfs.CreateArgs, res *nfs.CreateResult) {
 	once(f.drc, req, nfs.ProcCreate, args, res, func() {
 		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.Create(ctx, as, dir.oid, args.Name, origin.CreateHow{Mode: args.How, Attr: args.Attr, Verifier: args.Verifier})
+			return t.origin.Create(ctx, as, dir.oid, args.Name, origin.CreateHow{Mode: args.How, Attr: args.Attr, Verifier: ownVerifier(req, args.Verifier)})
 		})
 	})
 }
