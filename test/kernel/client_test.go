@@ -34,6 +34,8 @@ func TestFiler(t *testing.T) {
 		}
 		suite{on: one, peer: &two, dir: "/mnt/nas", run: run, within: 20 * time.Minute, without: []string{noLocks, noOpens}}.test(t)
 	})
+	t.Run("usage models", func(t *testing.T) { testModels(t, one, two) })
+	t.Run("root squash", func(t *testing.T) { testSquash(t, one, two) })
 	t.Run("killed and restarted", func(t *testing.T) { testRestart(t, one, two) })
 	t.Run("tools", func(t *testing.T) { testTools(t, one) })
 	t.Run("locks", func(t *testing.T) { testLocks(t, one, two) })
