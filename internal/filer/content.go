@@ -3,7 +3,6 @@ package filer
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,7 +28,8 @@ type content struct {
 	flights  map[uint64]*flight
 	writes   []*ownWrite
 	dirty    bool
-	space    *entry
+	space    *space
+	lenders  []lender // by part
 	streams  streams
 }
 
@@ -42,14 +42,14 @@ type ownWrite struct {
 // contentOf returns the inode's content, loading what an earlier run left. Called with mu held.
 func (f *Filer) contentOf(ino *inode) *content {
 	if ino.content == nil {
-		c := &content{f: f, ino: ino, flights: map[uint64]*flight{}, space: f.store.entry(ino.id), state: ino.attr.Pre()}
+		c := &content{f: f, ino: ino, flights: map[uint64]*flight{}, space: f.store.space(ino.id), state: ino.attr.Pre()}
 		c.load()
+		c.space.match(&c.have)
 		ino.content = c
 		if ino.known {
 			ino.matchContent()
 		}
 	}
-	ino.content.space.lastUse.Store(time.Now().UnixNano())
 	return ino.content
 }
 
@@ -62,7 +62,8 @@ func (c *content) reset() {
 		fl.dead = true
 		delete(c.flights, b)
 	}
-	c.f.store.account(c.space, -int64(c.have.size()))
+	c.space.clear()
+	c.lenders = nil
 	c.have, c.asked, c.ahead, c.primed = ranges{}, ranges{}, ranges{}, ranges{}
 	if c.file != nil {
 		c.file.put()
@@ -106,16 +107,23 @@ func (c *content) open() (*dataFile, error) {
 }
 
 // add notes that [from, to) is in the data file.
-func (c *content) add(from, to uint64) {
-	c.f.store.account(c.space, int64(c.have.add(from, to)))
+func (c *content) add(from, to uint64) { c.addFor(from, to, causeDemand) }
+
+// addFor is add with why the bytes came.
+func (c *content) addFor(from, to uint64, why cause) {
+	for no, s := range c.space.cut(from, to) {
+		c.space.grow(no, int64(c.have.add(s.from, s.to)), why == causePrime)
+	}
 	c.touched()
 }
 
 // drop forgets [from, to).
 func (c *content) drop(from, to uint64) {
-	if n := c.have.remove(from, to); n > 0 {
-		c.f.store.account(c.space, -int64(n))
-		c.touched()
+	for no, s := range c.space.cut(from, min(to, c.space.end())) {
+		if n := c.have.remove(s.from, s.to); n > 0 {
+			c.space.shrink(no, int64(n))
+			c.touched()
+		}
 	}
 }
 

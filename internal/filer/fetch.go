@@ -158,6 +158,6 @@ func (c *content) install(fl *flight) {
 		return
 	}
 	for _, s := range missing {
-		c.add(s.from, s.to)
+		c.addFor(s.from, s.to, fl.cause)
 	}
 }

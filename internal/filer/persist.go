@@ -83,27 +83,25 @@ func (c *content) load() {
 	}
 	c.gen, c.file, c.state, c.unproven = r.gen, file, r.state, true
 	c.have, c.asked, c.ahead, c.primed = r.have, r.asked, r.ahead, r.primed
-	// The space was accounted when the records were scanned, or when the data came.
-	c.f.store.account(c.space, int64(r.have.size())-c.space.bytes.Load())
 }
 
 // scanRecords accounts the space of all records and removes data files that belong to none.
 func (f *Filer) scanRecords() error {
 	live := map[uint64]struct{}{}
+	var found []foundSpace
 	err := f.kv.Scan([]byte{'d'}, func(key, value []byte) error {
 		r, err := parseRecord(value)
 		if err != nil || len(key) != 9 {
 			return nil //nolint:nilerr // a damaged record: its data file goes
 		}
 		live[r.gen] = struct{}{}
-		e := f.store.entry(binary.BigEndian.Uint64(key[1:]))
-		e.lastUse.Store(time.Unix(r.lastUse, 0).UnixNano())
-		f.store.account(e, int64(r.have.size()))
+		found = append(found, foundSpace{binary.BigEndian.Uint64(key[1:]), r.lastUse, r.have})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	f.store.restore(found)
 	return f.store.sweep(live)
 }
 
@@ -111,6 +109,8 @@ func (f *Filer) scanRecords() error {
 func (f *Filer) persist() error {
 	var changes []Change
 	var saved []uint64
+	later := map[uint64]struct{}{}
+	holes := f.store.takeHoles()
 	for _, id := range f.store.takeDirty() {
 		ino := f.table.known(id)
 		if ino == nil {
@@ -123,6 +123,7 @@ func (f *Filer) persist() error {
 		}
 		if again {
 			f.store.markDirty(id)
+			later[id] = struct{}{}
 		}
 		f.table.put(ino)
 	}
@@ -133,9 +134,11 @@ func (f *Filer) persist() error {
 		for _, id := range saved {
 			f.store.markDirty(id)
 		}
+		f.store.putHoles(holes)
 		return err
 	}
 	f.store.deleteDoomed()
+	f.makeHoles(holes, later)
 	return nil
 }
 

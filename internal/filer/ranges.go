@@ -92,6 +92,16 @@ func (r *ranges) missing(from, to uint64) []span {
 	return out
 }
 
+// within returns how many bytes of [from, to) are in the set.
+func (r *ranges) within(from, to uint64) (n uint64) {
+	for i := r.find(from); i < len(r.spans) && r.spans[i].from < to; i++ {
+		if lo, hi := max(r.spans[i].from, from), min(r.spans[i].to, to); lo < hi {
+			n += hi - lo
+		}
+	}
+	return n
+}
+
 // size returns the number of bytes in the set.
 func (r *ranges) size() uint64 {
 	var n uint64

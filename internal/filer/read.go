@@ -102,7 +102,6 @@ func (c call) readWarm(off, count uint64, res *nfs.ReadResult) bool {
 	if !data.have.has(off, end) {
 		return false
 	}
-	data.space.lastUse.Store(now.UnixNano())
 	data.give(c.as, off, end, res)
 	return true
 }
@@ -111,11 +110,11 @@ func (c call) readWarm(off, count uint64, res *nfs.ReadResult) bool {
 func (c *content) give(as origin.Cred, off, end uint64, res *nfs.ReadResult) {
 	c.ask(off, end)
 	c.readAhead(as, off, end)
-	file := c.file.take()
+	c.space.use(off, end)
 	c.ino.target.traffic.servedCached.Add(end - off)
 	res.Attr, res.EOF = nfs.WithAttr(c.ino.attr), end == c.ino.attr.Size
-	res.Range = nfs.FileRange{File: file.f, Offset: int64(off), Length: int(end - off)}
-	res.Release = file.release
+	res.Range = nfs.FileRange{File: c.file.f, Offset: int64(off), Length: int(end - off)}
+	res.Release = c.lend(off, end)
 }
 
 // wanted is a piece of a read: bytes that come with a flight, or from the data file.
@@ -152,10 +151,11 @@ func (c call) readOnce(ctx context.Context, req *nfs.Request, off, count uint64,
 	pieces, cached := data.plan(c.as, off, end)
 	var file *dataFile
 	if data.file != nil {
-		file = data.file.take()
-		defer file.put()
+		file = data.file
+		defer data.lend(off, end)()
 	}
 	data.readAhead(c.as, off, end)
+	data.space.use(off, end)
 	ino.mu.Unlock()
 	t.traffic.servedCached.Add(cached)
 

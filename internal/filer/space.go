@@ -1,12 +1,11 @@
 package filer
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/filer/replace"
 )
 
 // upkeep persists every second and makes space when asked to, until ctx ends.
@@ -40,51 +39,37 @@ func (f *Filer) watchDisk() {
 	}
 }
 
-// makeSpace evicts whole files, the least recently used first, until nine tenths of the capacity are left. Files with
-// fetches or changes in flight stay. Ids, names and counters stay too: eviction drops data only.
+// makeSpace evicts until nine tenths of the capacity are left. Files with fetches or changes in flight stay. Ids, names and
+// counters stay too: eviction drops data only.
 func (f *Filer) makeSpace() {
-	want := f.store.used.Load() - f.store.cap*9/10
+	used := f.store.cache.Bytes()
+	want := used - f.store.cap*9/10
 	if !f.store.mayStore() { // the disk is full, whatever we are allowed
-		want = max(want, f.store.used.Load()/10)
+		want = max(want, used/10)
 	}
-	if want <= 0 {
-		return
-	}
-	type candidate struct {
-		inode   uint64
-		bytes   int64
-		lastUse int64
-	}
-	var all []candidate
-	f.store.mu.Lock()
-	for id, e := range f.store.entries {
-		if n := e.bytes.Load(); n > 0 {
-			all = append(all, candidate{id, n, e.lastUse.Load()})
-		}
-	}
-	f.store.mu.Unlock()
-	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.lastUse, b.lastUse) })
-	for _, c := range all {
-		if want <= 0 {
-			return
-		}
-		if f.evict(c.inode) {
-			want -= c.bytes
-			f.store.evicted.Add(uint64(c.bytes))
-		}
+	if want > 0 {
+		f.store.evicted.Add(uint64(f.store.cache.MakeRoom(want, f.evict)))
 	}
 }
 
-// evict drops the data of one file, if nothing is in flight on it.
-func (f *Filer) evict(inode uint64) bool {
-	ino, err := f.inode(inode)
+// evict drops the data of a piece of a file, if nothing is in flight on it.
+func (f *Filer) evict(p *replace.Piece) bool {
+	ino, err := f.inode(p.Key.File)
 	if err != nil {
 		return false
 	}
 	defer f.table.put(ino)
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
-	c := f.contentQuietly(ino)
+	c := f.contentOf(ino)
+	if c.space.only(p.Key.Part) {
+		return c.evictAll()
+	}
+	return c.evictPart(p.Key.Part)
+}
+
+// evictAll lets go of all data and of the data file; replies that still send from it have it open.
+func (c *content) evictAll() bool {
 	if len(c.flights) > 0 || len(c.writes) > 0 {
 		return false
 	}
@@ -94,10 +79,18 @@ func (f *Filer) evict(inode uint64) bool {
 	return true
 }
 
-// contentQuietly loads the content without counting it as used.
-func (f *Filer) contentQuietly(ino *inode) *content {
-	used := f.store.entry(ino.id).lastUse.Load()
-	c := f.contentOf(ino)
-	c.space.lastUse.Store(used)
-	return c
+// evictPart lets go of one part. The data file gets a hole there once no record says that there is data.
+func (c *content) evictPart(no uint64) bool {
+	s := c.space.span(no)
+	for _, fl := range c.flights {
+		if fl.from < s.to && s.from < fl.to {
+			return false
+		}
+	}
+	if len(c.writes) > 0 || c.space.lent(no) {
+		return false
+	}
+	c.drop(s.from, s.to)
+	c.f.store.putHoles([]hole{{c.ino.id, c.gen, s}})
+	return true
 }

@@ -59,7 +59,7 @@ func (f *Filer) Status() Status {
 	}
 	s.Locks = f.locks.status()
 	s.Cache = CacheStatus{
-		Capacity: uint64(f.store.cap), Used: uint64(max(f.store.used.Load(), 0)), Inodes: uint64(f.table.len()), Evicted: f.store.evicted.Load(),
+		Capacity: uint64(f.store.cap), Used: uint64(f.store.cache.Bytes()), Inodes: uint64(f.table.len()), Evicted: f.store.evicted.Load(),
 	}
 	return s
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/filer/replace"
 )
 
 // store is the cache disk: one sparse file per (inode, generation) under data/. Files only grow and get holes punched;
@@ -22,24 +23,20 @@ import (
 type store struct {
 	dir     string
 	log     *slog.Logger
-	cap     int64        // bytes of data to keep at most
-	used    atomic.Int64 // bytes of data present
+	cap     int64  // bytes of data to keep at most
+	part    uint64 // bytes that large files are evicted by
+	cache   *replace.Cache
 	evicted atomic.Uint64
 	full    atomic.Int64 // Unix nanoseconds until which nothing is stored: the disk was full
 	kick    chan struct{}
 	// disk makes the data files' system calls; tests put faults in.
 	disk disk
 
-	mu      sync.Mutex
-	entries map[uint64]*entry   // by inode id: what takes space
-	dirty   map[uint64]struct{} // inodes whose record is behind
-	doomed  []uint64            // generations to delete
-}
-
-// entry is the space of one file.
-type entry struct {
-	bytes   atomic.Int64
-	lastUse atomic.Int64 // Unix nanoseconds
+	mu     sync.Mutex
+	spaces map[uint64]*space   // by inode id: what takes space
+	dirty  map[uint64]struct{} // inodes whose record is behind
+	doomed []uint64            // generations to delete
+	holes  []hole              // to be made
 }
 
 // disk is what the store asks of the operating system.
@@ -64,7 +61,7 @@ func (osDisk) Free(dir string) (free, total uint64, err error) {
 func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, error) {
 	s := &store{
 		dir: dir, log: log, cap: capacity, disk: d, kick: make(chan struct{}, 1),
-		entries: map[uint64]*entry{}, dirty: map[uint64]struct{}{},
+		part: partSize(capacity), cache: replace.New(capacity), spaces: map[uint64]*space{}, dirty: map[uint64]struct{}{},
 	}
 	if s.disk == nil {
 		s.disk = osDisk{}
@@ -79,9 +76,8 @@ func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, er
 
 // dataFile is an open data file, closed when the last user lets go.
 type dataFile struct {
-	f       *os.File
-	refs    atomic.Int32
-	release func() // put, made once: a reply that borrows the file costs no memory
+	f    *os.File
+	refs atomic.Int32
 }
 
 func (d *dataFile) take() *dataFile {
@@ -110,7 +106,6 @@ func (s *store) openFile(gen uint64, create bool) (*dataFile, error) {
 		return nil, err
 	}
 	d := &dataFile{f: f}
-	d.release = d.put
 	d.refs.Store(1)
 	return d, nil
 }
@@ -164,25 +159,6 @@ func (s *store) wake() {
 	select {
 	case s.kick <- struct{}{}:
 	default:
-	}
-}
-
-// entry returns the space account of an inode.
-func (s *store) entry(inode uint64) *entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.entries[inode]
-	if e == nil {
-		e = &entry{}
-		s.entries[inode] = e
-	}
-	return e
-}
-
-func (s *store) account(e *entry, delta int64) {
-	e.bytes.Add(delta)
-	if s.used.Add(delta) > s.cap && delta > 0 {
-		s.wake()
 	}
 }
 

@@ -28,14 +28,14 @@ func (c *Cache) Bytes() int64 {
 
 func (c *Cache) bytes() int64 { return c.probation.bytes + c.kept.bytes }
 
-// Over returns how many bytes are there beyond n.
-func (c *Cache) Over(n int64) int64 { return c.Bytes() - n }
-
 // Grow notes that a piece has n more bytes. wanted says that somebody has asked for them by name, as priming does: such a
 // piece needs no probation. It reports whether there is more than the capacity now.
 func (c *Cache) Grow(p *Piece, n int64, wanted bool) (full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n <= 0 {
+		return false
+	}
 	if p.in == nil {
 		q := &c.probation
 		if c.gone.take(p.Key) || wanted {
@@ -61,9 +61,38 @@ func (c *Cache) Shrink(p *Piece, n int64) {
 	}
 	p.bytes -= n
 	p.in.bytes -= n
-	if p.bytes <= 0 {
+	if p.bytes == 0 {
 		p.in.remove(p)
 	}
+}
+
+// Set makes a piece n bytes large.
+func (c *Cache) Set(p *Piece, n int64) {
+	c.mu.Lock()
+	has := p.bytes
+	c.mu.Unlock()
+	if n >= has {
+		c.Grow(p, n-has, false)
+	} else {
+		c.Shrink(p, has-n)
+	}
+}
+
+// Has reports whether a piece is there.
+func (c *Cache) Has(p *Piece) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return p.in != nil
+}
+
+// Drop takes a piece out of the cache with all its bytes.
+func (c *Cache) Drop(p *Piece) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.in != nil {
+		p.in.remove(p)
+	}
+	p.bytes = 0
 }
 
 // Restore enters a piece of an earlier run, of n bytes. Pieces must come in the order of their last use, oldest first.

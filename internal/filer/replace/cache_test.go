@@ -40,11 +40,11 @@ func (w *world) read(key Key) bool {
 }
 
 func (w *world) room() {
-	w.MakeRoom(w.Over(w.capacity*9/10), func(p *Piece) bool {
-		w.Shrink(p, p.bytes)
+	w.MakeRoom(w.Bytes()-w.capacity*9/10, func(p *Piece) bool {
+		w.Drop(p)
 		return p.in == nil
 	})
-	if over := w.Over(w.capacity); over > 0 {
+	if over := w.Bytes() - w.capacity; over > 0 {
 		w.t.Errorf("%d bytes too much after room was made", over)
 	}
 }
