@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -135,7 +136,7 @@ func comparison(op string) func(order int) bool {
 func compare(a, b value) int {
 	switch a.kind {
 	case Double:
-		if a.number != a.number || b.number != b.number {
+		if math.IsNaN(a.number) || math.IsNaN(b.number) {
 			return unordered
 		}
 		return cmp.Compare(a.number, b.number)
