@@ -45,6 +45,8 @@ var adapters = map[string][]string{
 	"github.com/danielgtaylor/huma": {"internal/server"},
 	"github.com/alecthomas/kong":    {"cmd/spillway", "internal/completion"},
 	"github.com/lmittmann/tint":     {"cmd/spillway"},
+
+	"github.com/aws/aws-sdk-go-v2/service/s3": {"internal/origin"},
 }
 
 func TestRoomsImportOnlyLowerFloors(t *testing.T) {

@@ -63,7 +63,7 @@ func (o *Origin) fold(l *Listing, dir string, carried []string) (page, []string)
 			note(it.obj)
 			continue
 		}
-		isDir := it.obj == nil
+		isDir := strings.HasSuffix(it.key, "/") // some stores list the marker of a directory in place of its prefix, or beside it
 		part = strings.TrimSuffix(part, "/")
 		for len(carried) > 0 && !strings.HasPrefix(part, carried[len(carried)-1]) {
 			carried = carried[:len(carried)-1]
@@ -72,7 +72,7 @@ func (o *Origin) fold(l *Listing, dir string, carried []string) (page, []string)
 			continue
 		}
 		name, ok := decodeName(part, &o.limits)
-		if !ok || it.obj != nil && strings.HasSuffix(it.key, "/") {
+		if n := len(p.entries); !ok || isDir && n > 0 && p.entries[n-1].dir && p.entries[n-1].name == name {
 			continue
 		}
 		e := entry{name: name, dir: isDir}

@@ -4,6 +4,8 @@ package blobtest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -23,6 +25,8 @@ type Memory struct {
 	ContentTags bool
 	// PageSize is the most keys in a page; 0: 1,000.
 	PageSize int
+	// MinPart is the least size of all parts of an upload but the last, in bytes; 0: 1 KiB.
+	MinPart int64
 	// PropsInLists puts properties into listings.
 	PropsInLists bool
 	// Before, if set, is asked before each call; an error is returned in its place. After is asked when the call has
@@ -54,7 +58,11 @@ func (m *Memory) Limits() blob.Limits {
 	if page == 0 {
 		page = 1000
 	}
-	return blob.Limits{Key: 1024, Page: page, MinPart: 1 << 10, Parts: 100}
+	least := m.MinPart
+	if least == 0 {
+		least = 1 << 10
+	}
+	return blob.Limits{Key: 1024, Page: page, MinPart: least, Parts: 100}
 }
 
 // call runs fn under the lock, between the hooks.
@@ -121,11 +129,8 @@ func (m *Memory) storeLocked(key string, data []byte, p blob.Props, c blob.Cond)
 	m.last++
 	etag := fmt.Sprintf("v%d", m.last)
 	if m.ContentTags {
-		h := uint64(14695981039346656037)
-		for _, b := range data {
-			h = (h ^ uint64(b)) * 1099511628211
-		}
-		etag = fmt.Sprintf("c%x", h)
+		sum := sha256.Sum256(data)
+		etag = hex.EncodeToString(sum[:16])
 	}
 	p.Meta = maps.Clone(p.Meta)
 	obj := blob.Object{Key: key, Size: int64(len(data)), ETag: etag, Modified: time.Now().Truncate(time.Second), Props: p, HasProps: true}
