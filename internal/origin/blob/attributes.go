@@ -112,7 +112,7 @@ func (o *Origin) ReadLink(ctx context.Context, _ origin.Cred, id origin.ID) (str
 		return "", gone(err)
 	}
 	defer body.Close()
-	if err := o.check(id, &obj); err != nil {
+	if err := o.check(ctx, id, &obj); err != nil {
 		return "", err
 	}
 	if a := o.attrsOf(&obj, false); a.Type != nfs.TypeSymlink {

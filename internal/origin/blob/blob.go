@@ -150,8 +150,8 @@ func (o *Origin) fileAttr(id origin.ID, obj *Object) nfs.Attr {
 }
 
 // fileNode identifies a described object, with what is staged for it.
-func (o *Origin) fileNode(obj *Object, parent origin.ID, name string) (origin.Node, error) {
-	id, err := o.identify(idFile, obj, parent, name)
+func (o *Origin) fileNode(ctx context.Context, obj *Object, parent origin.ID, name string) (origin.Node, error) {
+	id, err := o.identify(ctx, idFile, obj, parent, name)
 	if err != nil {
 		return origin.Node{}, err
 	}
@@ -178,16 +178,16 @@ func (o *Origin) file(ctx context.Context, id origin.ID) (Object, error) {
 	if err != nil {
 		return obj, gone(err)
 	}
-	return obj, o.check(id, &obj)
+	return obj, o.check(ctx, id, &obj)
 }
 
 // check refuses an object that has another identity.
-func (o *Origin) check(id origin.ID, obj *Object) error {
+func (o *Origin) check(ctx context.Context, id origin.ID, obj *Object) error {
 	s, ok := o.spotOf(id)
 	if !ok || s.parent == "" {
 		return nfs.ErrStale
 	}
-	is, err := o.identify(id[0], obj, s.parent, s.name)
+	is, err := o.identify(ctx, id[0], obj, s.parent, s.name)
 	if err == nil && is != id {
 		err = nfs.ErrStale
 	}

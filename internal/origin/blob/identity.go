@@ -1,10 +1,12 @@
 package blob
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"sync"
 
@@ -123,7 +125,7 @@ func (o *Origin) keyOf(id origin.ID) (string, error) {
 }
 
 // identify names what was seen at parent/name: obj is the object, or for an implied directory just its key.
-func (o *Origin) identify(kind byte, obj *Object, parent origin.ID, name string) (origin.ID, error) {
+func (o *Origin) identify(ctx context.Context, kind byte, obj *Object, parent origin.ID, name string) (origin.ID, error) {
 	if obj.Key == o.prefix && kind == idDir {
 		return o.rootID, nil
 	}
@@ -133,7 +135,12 @@ func (o *Origin) identify(kind byte, obj *Object, parent origin.ID, name string)
 		if known && s.parent == parent && s.name == name {
 			return id, nil
 		}
-		return id, o.setSpot(id, spot{parent, name, s.etag})
+		switch twice, err := o.elsewhere(ctx, id, t, obj.Key); {
+		case err != nil:
+			return "", err
+		case !twice:
+			return id, o.setSpot(id, spot{parent, name, s.etag})
+		}
 	}
 	for salt := range 256 {
 		id := idOf(kind, derive(kind, obj.Key, obj.ETag, byte(salt)))
@@ -147,6 +154,21 @@ func (o *Origin) identify(kind byte, obj *Object, parent origin.ID, name string)
 		return id, o.setSpot(id, spot{parent: parent, name: name})
 	}
 	return "", nfs.ErrServerFault
+}
+
+// elsewhere says whether the place where an identity was seen last, other than key, still has it: then what is at key is
+// left of a rename that others cut short, or not finished yet.
+func (o *Origin) elsewhere(ctx context.Context, id origin.ID, t token, key string) (bool, error) {
+	known, err := o.keyOf(id)
+	if err != nil || known == key {
+		return false, nil // nowhere
+	}
+	obj, err := o.head(ctx, known)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	is, ok := tokenAt(&obj)
+	return err == nil && ok && is == t, status(err)
 }
 
 // tokenAt returns the token in the metadata, if it is good at the object's key.

@@ -43,6 +43,7 @@ type moveRecord struct {
 	Name      []byte `json:"name"`
 	Replaces  string `json:"replaces,omitempty"` // the ETag of what is at To before
 	Copied    bool   `json:"copied,omitempty"`   // all is at To; what is left is to delete
+	Undo      bool   `json:"undo,omitempty"`     // it cannot be made: what is at To of it is to be deleted
 }
 
 // uploadRecord is an upload in parts, to be aborted.

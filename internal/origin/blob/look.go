@@ -132,7 +132,7 @@ func (o *Origin) lookFar(ctx context.Context, id origin.ID, pages int) (*looked,
 		return nil, gone(err)
 	}
 	if id != o.rootID {
-		err = o.check(id, d.object())
+		err = o.check(ctx, id, d.object())
 	}
 	d.identified(id)
 	return d, err
@@ -193,7 +193,7 @@ func (o *Origin) lookChild(ctx context.Context, e *entry, parent origin.ID) (*lo
 	if err != nil {
 		return nil, status(err)
 	}
-	id, err := o.identify(idDir, d.object(), parent, e.name)
+	id, err := o.identify(ctx, idDir, d.object(), parent, e.name)
 	d.identified(id)
 	return d, err
 }
@@ -273,7 +273,7 @@ func (o *Origin) described(ctx context.Context, e entry) (entry, error) {
 // node identifies an entry of dir and describes it.
 func (o *Origin) node(ctx context.Context, e *entry, dir origin.ID) (origin.Node, error) {
 	if !e.dir {
-		return o.fileNode(&e.obj, dir, e.name)
+		return o.fileNode(ctx, &e.obj, dir, e.name)
 	}
 	d, err := o.lookChild(ctx, e, dir)
 	if err != nil {

@@ -184,7 +184,7 @@ func (o *Origin) existing(ctx context.Context, as *origin.Cred, d *looked, key s
 	if e.dir || how.Mode == nfs.Guarded {
 		return origin.Node{}, nfs.ErrExist
 	}
-	node, err := o.fileNode(&e.obj, d.id, e.name)
+	node, err := o.fileNode(ctx, &e.obj, d.id, e.name)
 	if err != nil {
 		return node, err
 	}
@@ -302,7 +302,7 @@ func (o *Origin) unlink(ctx context.Context, as *origin.Cred, dir origin.ID, nam
 // toUnlink checks that e may be removed. Its object is the one to delete then; tag is what the directory's sum holds.
 func (o *Origin) toUnlink(ctx context.Context, as *origin.Cred, d *looked, e *entry, isDir bool) (id origin.ID, tag string, err error) {
 	if !e.dir {
-		node, err := o.fileNode(&e.obj, d.id, e.name)
+		node, err := o.fileNode(ctx, &e.obj, d.id, e.name)
 		if err == nil && isDir {
 			err = nfs.ErrNotDir
 		}

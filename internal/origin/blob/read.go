@@ -45,7 +45,7 @@ func (o *Origin) Read(ctx context.Context, as origin.Cred, id origin.ID, off uin
 		return r, gone(err)
 	}
 	defer func() { body.Close() }()
-	if err := o.check(id, &obj); err != nil {
+	if err := o.check(ctx, id, &obj); err != nil {
 		return r, err
 	}
 	r.Attr = o.fileAttr(id, &obj)

@@ -164,7 +164,7 @@ func (o *Origin) dirEntry(ctx context.Context, d *looked, e entry, plus bool) (o
 			return out, status(headErr)
 		}
 		m.Key = e.obj.Key
-		node.ID, err = o.identify(idDir, &m, d.id, e.name)
+		node.ID, err = o.identify(ctx, idDir, &m, d.id, e.name)
 	default:
 		node, err = o.node(ctx, &e, d.id)
 	}

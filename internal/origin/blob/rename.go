@@ -125,10 +125,10 @@ func (o *Origin) Rename(ctx context.Context, as origin.Cred, from origin.ID, fro
 	return r, err
 }
 
-// interrupted makes the next call finish a rename before it does anything else, unless the store has refused it before
-// anything of it was done.
+// interrupted makes the next call finish a rename before it does anything else, unless the store has refused it: then
+// nothing of it is left.
 func (o *Origin) interrupted(rec string, err error) {
-	if errors.Is(err, ErrPrecondition) || errors.Is(err, ErrNotFound) {
+	if byOthers(err) {
 		o.journal.forget(rec)
 		return
 	}
@@ -137,6 +137,9 @@ func (o *Origin) interrupted(rec string, err error) {
 	o.journal.pending = append(o.journal.pending, rec)
 	o.settled.Store(false)
 }
+
+// byOthers says that somebody else changed what was to be moved, or where to.
+func byOthers(err error) bool { return errors.Is(err, ErrPrecondition) || errors.Is(err, ErrNotFound) }
 
 // overwritten is what a rename replaces: its identity, and its part in its directory's sum.
 type overwritten struct {
@@ -252,11 +255,23 @@ type copied struct{ key, etag string }
 
 // move does what the record says, from wherever it was left.
 func (o *Origin) move(ctx context.Context, rec string, m *moveRecord) error {
+	if m.Undo {
+		return o.undo(ctx, rec, m)
+	}
 	collect := o.copyAll
 	if m.Copied {
 		collect = o.leftovers
 	}
 	done, err := collect(ctx, m)
+	if byOthers(err) && strings.HasSuffix(m.From, "/") && !m.Copied {
+		m.Undo = true
+		if undoErr := o.journal.write(rec, record{Move: m}); undoErr != nil {
+			return undoErr
+		}
+		if undoErr := o.undo(ctx, rec, m); undoErr != nil {
+			return undoErr
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -329,48 +344,58 @@ func (o *Origin) copyAll(ctx context.Context, m *moveRecord) (done []copied, err
 		return done, err
 	}
 	ids := map[string]origin.ID{m.From: origin.ID(m.ID)} // of the directories, by key
-	marked := map[string]bool{}
+	var marker *Object                                   // the directory's own: it is copied last, so that where it is all is
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(describedAtOnce)
 	err = o.each(ctx, m.From, func(seen *Object) error {
 		if gctx.Err() != nil {
 			return context.Cause(gctx)
 		}
-		id, err := o.identifyBelow(gctx, seen, ids, marked, m)
-		if err != nil || id == "" {
-			return err
-		}
 		obj := *seen
-		cond := Cond{Absent: true}
-		if obj.Key == m.From && m.Replaces != "" {
-			cond = Cond{Match: m.Replaces}
+		if obj.Key == m.From {
+			marker = &obj
+			return nil
+		}
+		id, err := o.identifyBelow(gctx, seen, ids, m)
+		if errors.Is(err, ErrNotFound) {
+			return nil // gone since it was listed
+		}
+		if err != nil {
+			return err
 		}
 		g.Go(func() error {
 			obj, err := o.describe(gctx, &obj)
-			if err != nil {
-				return err
+			if err == nil {
+				err = o.copyOne(gctx, m, obj, m.To+strings.TrimPrefix(obj.Key, m.From), id, Cond{Absent: true}, note)
 			}
-			return o.copyOne(gctx, m, obj, m.To+strings.TrimPrefix(obj.Key, m.From), id, cond, note)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			return err
 		})
 		return nil
 	})
 	if waitErr := g.Wait(); err == nil || waitErr != nil {
 		err = waitErr
 	}
-	if err == nil && !marked[m.From] {
-		err = o.markAt(ctx, m.To, origin.ID(m.ID), Cond{Match: m.Replaces, Absent: m.Replaces == ""})
+	cond := Cond{Match: m.Replaces, Absent: m.Replaces == ""}
+	switch {
+	case err != nil:
+	case marker == nil:
+		err = o.markAt(ctx, m, m.To, origin.ID(m.ID), cond)
+	default:
+		var obj Object
+		if obj, err = o.describe(ctx, marker); err == nil {
+			err = o.copyOne(ctx, m, obj, m.To, origin.ID(m.ID), cond, note)
+		}
 	}
 	return done, err
 }
 
 // identifyBelow identifies an object of a directory that is being moved, and the directories on the way to it: those
 // without a marker get one at their new place, or their identity would be lost with their path. An object that no name
-// can say has no identity but moves along ("" only where it must stay).
-func (o *Origin) identifyBelow(ctx context.Context, obj *Object, ids map[string]origin.ID, marked map[string]bool, m *moveRecord) (origin.ID, error) {
-	if obj.Key == m.From {
-		marked[m.From] = true
-		return origin.ID(m.ID), nil
-	}
+// can say has no identity but moves along.
+func (o *Origin) identifyBelow(ctx context.Context, obj *Object, ids map[string]origin.ID, m *moveRecord) (origin.ID, error) {
 	rel := strings.TrimPrefix(obj.Key, m.From)
 	dir := m.From
 	parts := strings.SplitAfter(rel, "/")
@@ -380,12 +405,12 @@ func (o *Origin) identifyBelow(ctx context.Context, obj *Object, ids map[string]
 			break
 		}
 		if _, ok := ids[key]; !ok {
-			id, err := o.dirBelow(&Object{Key: key}, ids[dir])
+			id, err := o.dirBelow(ctx, &Object{Key: key}, ids[dir])
 			if err != nil {
 				return "", err
 			}
 			ids[key] = id
-			if err := o.markAt(ctx, m.To+strings.TrimPrefix(key, m.From), id, Cond{Absent: true}); err != nil {
+			if err := o.markAt(ctx, m, m.To+strings.TrimPrefix(key, m.From), id, Cond{Absent: true}); err != nil {
 				return "", err
 			}
 		}
@@ -396,7 +421,7 @@ func (o *Origin) identifyBelow(ctx context.Context, obj *Object, ids map[string]
 		return "", err
 	}
 	if strings.HasSuffix(obj.Key, "/") {
-		id, err := o.dirBelow(&described, ids[dir])
+		id, err := o.dirBelow(ctx, &described, ids[dir])
 		ids[obj.Key] = id
 		return id, err
 	}
@@ -404,24 +429,26 @@ func (o *Origin) identifyBelow(ctx context.Context, obj *Object, ids map[string]
 	if !ok {
 		return idOf(idFile, newToken()), nil
 	}
-	return o.identify(idFile, &described, ids[dir], name)
+	return o.identify(ctx, idFile, &described, ids[dir], name)
 }
 
 // dirBelow identifies a directory of one that is being moved.
-func (o *Origin) dirBelow(obj *Object, parent origin.ID) (origin.ID, error) {
+func (o *Origin) dirBelow(ctx context.Context, obj *Object, parent origin.ID) (origin.ID, error) {
 	name, ok := decodeName(path.Base(obj.Key), &o.limits)
 	if !ok {
 		return idOf(idDir, newToken()), nil
 	}
-	return o.identify(idDir, obj, parent, name)
+	return o.identify(ctx, idDir, obj, parent, name)
 }
 
 // markAt makes a marker for a directory that had none. One that is there already is ours, from before a crash.
-func (o *Origin) markAt(ctx context.Context, key string, id origin.ID, c Cond) error {
+func (o *Origin) markAt(ctx context.Context, m *moveRecord, key string, id origin.ID, c Cond) error {
 	a := o.attrsOf(&Object{}, true)
 	t := o.now()
 	a.Atime, a.Mtime, a.Ctime = t, t, t
-	_, err := o.put(ctx, key, nil, o.rewritten(&Object{}, key, tokenOf(id), &a), c)
+	props := o.rewritten(&Object{}, key, tokenOf(id), &a)
+	props.Meta[metaFrom] = m.source(&Object{})
+	_, err := o.put(ctx, key, nil, props, c)
 	if errors.Is(err, ErrPrecondition) {
 		is, headErr := o.head(ctx, key)
 		if tok, ok := tokenAt(&is); headErr == nil && ok && tok == tokenOf(id) {

@@ -62,13 +62,29 @@ func (o *Origin) resume(ctx context.Context, name string) error {
 		return err
 	}
 	defer release()
-	o.log.Info("finishing a rename that was interrupted", "from", m.From, "to", m.To)
+	o.log.Info("finishing a rename that was interrupted", "from", m.From, "to", m.To, "undo", m.Undo)
+	if err := o.allCopied(ctx, m); err != nil {
+		return status(err)
+	}
 	err = o.move(ctx, name, m)
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrPrecondition) { // it had not begun, or others were faster
+	if byOthers(err) { // it had not begun, or others were faster
 		o.journal.forget(name)
 		return nil
 	}
 	return status(err)
+}
+
+// allCopied looks whether the rename of a directory was done but for the deleting: the directory's marker is copied last.
+func (o *Origin) allCopied(ctx context.Context, m *moveRecord) error {
+	if m.Copied || m.Undo || !strings.HasSuffix(m.From, "/") {
+		return nil
+	}
+	is, err := o.store.Head(ctx, m.To)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	m.Copied = err == nil && strings.HasPrefix(is.Props.Meta[metaFrom], m.Nonce)
+	return err
 }
 
 // place notes a finished rename again if what was noted of it was lost.
