@@ -9,6 +9,7 @@ import (
 
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/origin"
+	"github.com/spillway/spillway/internal/origin/blob"
 	"github.com/spillway/spillway/nfs"
 )
 
@@ -169,6 +170,29 @@ func TestHalfFinishedUploads(t *testing.T) {
 	w.restart()
 	if w.content(id, big); w.m.Uploads() != 0 {
 		t.Errorf("%d uploads are left", w.m.Uploads())
+	}
+}
+
+// An upload that is refused although nobody has changed the object (S3 answers 409 while another writer is at it, and 404
+// when a lifecycle rule has removed the parts) keeps what is staged.
+func TestUploadRefusedForNothing(t *testing.T) {
+	for _, why := range []error{blob.ErrPrecondition, blob.ErrNotFound} {
+		w := newWorld(t)
+		id := w.create(w.root, "a")
+		verf := w.write(id, 0, "data", nfs.Unstable)
+		w.m.Before = func(call, _ string) error {
+			if call == "put" {
+				return why
+			}
+			return nil
+		}
+		if _, err := w.commit(id); origin.KindOf(err) != fault.Unavailable {
+			t.Errorf("%v: %v", why, err)
+		}
+		w.mend()
+		if again, err := w.commit(id); err != nil || again != verf || w.object("a") != "data" {
+			t.Errorf("%v: then %v", why, err)
+		}
 	}
 }
 

@@ -138,9 +138,6 @@ func (o *Origin) interrupted(rec string, err error) {
 	o.settled.Store(false)
 }
 
-// byOthers says that somebody else changed what was to be moved, or where to.
-func byOthers(err error) bool { return errors.Is(err, ErrPrecondition) || errors.Is(err, ErrNotFound) }
-
 // overwritten is what a rename replaces: its identity, and its part in its directory's sum.
 type overwritten struct {
 	id  origin.ID

@@ -29,9 +29,12 @@ func status(err error) error {
 	return err
 }
 
+// byOthers says whether the store refused a call for what it has, which somebody else may have changed.
+func byOthers(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrPrecondition) }
+
 // definite says whether the store refused the call, so that nothing was changed.
 func definite(err error) bool {
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrPrecondition) {
+	if byOthers(err) {
 		return true
 	}
 	switch origin.KindOf(err) {

@@ -2,7 +2,6 @@ package blob
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +34,7 @@ func (o *Origin) upload(ctx context.Context, id origin.ID, key string, f *staged
 	}
 	if err != nil {
 		ch.end(ambiguous, 0)
-		return o.refused(ctx, id, err)
+		return o.refused(ctx, id, base.ETag, err)
 	}
 	ch.end(content, entrySum(spot.name, obj.ETag)-entrySum(spot.name, base.ETag))
 	obj.Size = int64(a.Size)
@@ -55,23 +54,31 @@ func (o *Origin) wrote(id origin.ID, s spot, obj Object) error {
 	return o.setSpot(id, s)
 }
 
-// refused says what it means that an upload was not taken. When the object is another version the staged data can never
-// land: they are dropped, and the writer learns it here.
-func (o *Origin) refused(ctx context.Context, id origin.ID, err error) error {
-	if !errors.Is(err, ErrPrecondition) && !errors.Is(err, ErrNotFound) {
+// refused says what it means that an upload based on a version was not taken. When the object is another version the staged
+// data can never land: they are dropped, and the writer learns it here. When it is not, something else was in the way (the
+// parts were removed, or another writer was about to be faster and then was not), and the next try may succeed.
+func (o *Origin) refused(ctx context.Context, id origin.ID, base string, err error) error {
+	if !byOthers(err) {
 		return status(err)
+	}
+	is, fileErr := o.file(ctx, id)
+	switch {
+	case fileErr == nil && is.ETag == base:
+		return fault.New(fault.Unavailable, "the object store did not take an upload: %w", err)
+	case fileErr != nil && !origin.IsGone(fileErr):
+		return fileErr
 	}
 	o.staged.drop(id)
 	o.verf.lost()
-	if _, err := o.file(ctx, id); err != nil {
-		return err // ErrStale: the name has another object, or none
+	if fileErr != nil {
+		return fileErr // ErrStale: the name has another object, or none
 	}
 	return fault.New(fault.Conflict, "the file was changed by somebody else while it was written")
 }
 
 // mine recognises the effect of our own call after a lost answer: then the version that is there is ours.
 func (o *Origin) mine(ctx context.Context, key string, p Props, err error) (Object, error) {
-	if !errors.Is(err, ErrPrecondition) && !errors.Is(err, ErrNotFound) { // an upload that was completed is not found again
+	if !byOthers(err) { // an upload that was completed is not found again
 		return Object{}, err
 	}
 	obj, headErr := o.head(ctx, key)
