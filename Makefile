@@ -41,6 +41,11 @@ test-all: packages-test build ## all tests, the long ones whole
 	$(GO) vet ./...
 	set +e; SPILLWAY_TEST_ALL=1 $(GO) test -race -json -timeout 120m ./... | $(GO) run ./test/summary
 
+.PHONY: test-openjd
+test-openjd: build ## outside cases of Open Job Description: CASES=<folder>, a table (SAMPLES=<folder>: bundles that must expand)
+	@test -n "$(CASES)" || { echo "say where the cases are: make test-openjd CASES=<folder>"; exit 2; }
+	$(GO) run ./test/openjdcases -binary $(BIN) $(CASES)
+
 .PHONY: test-kernel
 test-kernel: ## real Linux kernels as the filer's clients: that part of test-all alone (as root)
 	@./scripts/kernel-client

@@ -9,18 +9,21 @@ import (
 type decoder struct {
 	*source
 	profile profile
+	only    []string // extensions; nil: all that are supported
 }
 
 // parseDocument loads and decodes, and returns a value only if nothing is wrong.
-func parseDocument[T any](src []byte, name string, read func(*decoder, cursor) *T) (*T, error) {
+func parseDocument[T any](src []byte, name string, options []ParseOption, read func(*decoder, cursor) *T) (out T, err error) {
 	d := &decoder{source: &source{name: name, text: string(src)}, profile: base2023()}
+	for _, option := range options {
+		option(d)
+	}
 	root := d.load()
 	if root == nil {
-		return nil, d.errs.err()
+		return out, d.errs.err()
 	}
-	out := read(d, cursor{d, root, ""})
-	if len(d.errs) == 0 {
-		return out, nil
+	if read := read(d, cursor{d, root, ""}); len(d.errs) == 0 {
+		return *read, nil
 	}
 	slices.SortStableFunc(d.errs, func(a, b Error) int {
 		if a.Line != b.Line {
@@ -31,7 +34,15 @@ func parseDocument[T any](src []byte, name string, read func(*decoder, cursor) *
 	if d.extra > 0 {
 		d.errs = append(d.errs, Error{File: d.name, Message: "and more errors follow; only the first are shown"})
 	}
-	return nil, d.errs
+	return out, d.errs
+}
+
+// ParseOption changes how a template is parsed.
+type ParseOption func(*decoder)
+
+// WithExtensions accepts these extensions only; without it all that this package supports are accepted.
+func WithExtensions(names ...string) ParseOption {
+	return func(d *decoder) { d.only = append([]string{}, names...) }
 }
 
 func (d *decoder) jobTemplate(root cursor) *JobTemplate {
@@ -121,6 +132,8 @@ func (d *decoder) extensions(o object) []string {
 			item.fail("the extension %s stands twice", name)
 		case !exists:
 			item.failHint(didYouMean(name, knownNames()), "unknown extension %s", clip(name))
+		case d.only != nil && !slices.Contains(d.only, name):
+			item.fail("the extension %s is not among those that are allowed here (%s)", name, orDefault(strings.Join(d.only, ", "), "none"))
 		case apply == nil:
 			item.fail("the extension %s is not supported (supported: %s)", name, supported())
 		default:

@@ -44,7 +44,7 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
-func fuzzResult[T any](t *testing.T, got *T, err error, again func([]byte, string) (*T, error)) {
+func fuzzResult[T any](t *testing.T, got *T, err error, again func([]byte, string, ...openjd.ParseOption) (*T, error)) {
 	if err != nil {
 		var es openjd.Errors
 		if !errors.As(err, &es) || len(es) == 0 {

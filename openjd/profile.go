@@ -63,6 +63,15 @@ const (
 	maxErrors  = 100     // reported
 )
 
+// The extensions of 2023-09.
+const (
+	Expr            = "EXPR"
+	FeatureBundle1  = "FEATURE_BUNDLE_1"
+	RedactedEnvVars = "REDACTED_ENV_VARS"
+	TaskChunking    = "TASK_CHUNKING"
+	WrapActions     = "WRAP_ACTIONS"
+)
+
 // known are the extensions of 2023-09; the value says how a supported one changes the profile.
 func known() map[string]func(*profile) {
 	return map[string]func(*profile){

@@ -2,7 +2,9 @@ package openjd
 
 import (
 	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
 )
 
 // TaskSpace is the set of a step's tasks, computed from their indices: however many they are, it costs what its
@@ -204,4 +206,33 @@ func (a listAxis) find(from int64, text string) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Contains returns why the space has no task with exactly these values, with a hint where a name is misspelt, or nil.
+func (s *TaskSpace) Contains(values map[string]string) error {
+	var names []string
+	for _, p := range s.parameters {
+		names = append(names, p.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(names, name) {
+			return undefinedParameter(name, names)
+		}
+	}
+	for _, name := range names {
+		if _, ok := values[name]; !ok {
+			return fmt.Errorf("the task parameter %s has no value", name)
+		}
+	}
+	if _, ok := s.Index(values); !ok {
+		return fmt.Errorf("the step has no task with these values")
+	}
+	return nil
+}
+
+func undefinedParameter(name string, known []string) error {
+	if hint := didYouMean(name, known); hint != "" {
+		return fmt.Errorf("there is no task parameter %q (%s)", clip(name), hint)
+	}
+	return fmt.Errorf("there is no task parameter %q", clip(name))
 }

@@ -21,8 +21,12 @@ type JobTemplate struct {
 
 // ParseJobTemplate reads a job template in YAML 1.2 or JSON. name is the document's name in errors. The error is
 // Errors: all that is wrong, in document order.
-func ParseJobTemplate(src []byte, name string) (*JobTemplate, error) {
-	return parseDocument(src, name, (*decoder).jobTemplate)
+func ParseJobTemplate(src []byte, name string, options ...ParseOption) (*JobTemplate, error) {
+	t, err := parseDocument(src, name, options, (*decoder).jobTemplate)
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 // MarshalJSON returns the normal form.
@@ -51,8 +55,12 @@ type EnvironmentTemplate struct {
 }
 
 // ParseEnvironmentTemplate reads an environment template in YAML 1.2 or JSON; like ParseJobTemplate.
-func ParseEnvironmentTemplate(src []byte, name string) (*EnvironmentTemplate, error) {
-	return parseDocument(src, name, (*decoder).environmentTemplate)
+func ParseEnvironmentTemplate(src []byte, name string, options ...ParseOption) (*EnvironmentTemplate, error) {
+	t, err := parseDocument(src, name, options, (*decoder).environmentTemplate)
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 // MarshalJSON returns the normal form.

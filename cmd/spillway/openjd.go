@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +14,15 @@ import (
 
 // OpenjdCmd works on Open Job Description templates without a server.
 type OpenjdCmd struct {
-	Check OpenjdCheckCmd `cmd:"" help:"Check a job or environment template and show everything that is wrong with it."`
+	Check   OpenjdCheckCmd   `cmd:"" help:"Check a job or environment template and show everything that is wrong with it."`
+	Summary OpenjdSummaryCmd `cmd:"" help:"Show what a job made from a template would be: its parameters, steps and tasks."`
+	Run     OpenjdRunCmd     `cmd:"" help:"Run a job, or tasks of it, on this machine."`
 }
 
 // OpenjdCheckCmd checks one template.
 type OpenjdCheckCmd struct {
 	File string `arg:"" type:"path" help:"Template, YAML or JSON, or a job bundle's folder."`
+	templateFlags
 }
 
 // checkResult is what check found, and its JSON.
@@ -53,11 +55,9 @@ func (c *OpenjdCheckCmd) Run(_ context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	result, wrong := checkTemplate(src, c.File)
-	if g.JSON {
-		enc := json.NewEncoder(g.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(result); err != nil {
+	result, wrong := checkTemplate(src, c.File, c.options()...)
+	if format := c.format(g); format != "" {
+		if err := printAs(g.Out, format, result); err != nil {
 			return err
 		}
 	} else if result.Valid {
@@ -83,18 +83,18 @@ func readTemplate(file string) ([]byte, error) {
 	return src, fault.Wrap(fault.Unavailable, err, "read the template")
 }
 
-func checkTemplate(src []byte, file string) (checkResult, openjd.Errors) {
+func checkTemplate(src []byte, file string, options ...openjd.ParseOption) (checkResult, openjd.Errors) {
 	result := checkResult{File: file, Kind: "job template"}
 	var err error
 	if openjd.SpecificationVersion(src) == openjd.EnvironmentTemplateVersion {
 		result.Kind = "environment template"
 		var t *openjd.EnvironmentTemplate
-		if t, err = openjd.ParseEnvironmentTemplate(src, file); err == nil {
+		if t, err = openjd.ParseEnvironmentTemplate(src, file, options...); err == nil {
 			result.Name = t.Environment.Name
 		}
 	} else {
 		var t *openjd.JobTemplate
-		if t, err = openjd.ParseJobTemplate(src, file); err == nil {
+		if t, err = openjd.ParseJobTemplate(src, file, options...); err == nil {
 			result.Name, result.Steps, result.Tasks = t.Name.String(), len(t.Steps), countTasks(t)
 		}
 	}

@@ -54,7 +54,11 @@ func (s *Session) perform(ctx context.Context, a action) outcome {
 	out := &output{role: a.role, log: a.log, redactor: s.redactor, observer: a.watch, grew: a.grew,
 		abort: func(err error) { abort <- err }}
 	result := outcome{exit: -1, out: out}
-	s.note(a, "%s: %s", a.role, commandLine(a.run))
+	shown := a.run
+	if s.spec.HideArguments {
+		shown.Args = nil
+	}
+	s.note(a, "%s: %s", a.role, commandLine(shown))
 
 	before, err := process.Before()
 	if err != nil {

@@ -15,24 +15,35 @@ import (
 	"github.com/spillway/spillway/openjd"
 )
 
-// environments are the session's, in the order of entry: the job's, then the step's.
-func (s *Session) environments() []openjd.Environment {
-	return append(slices.Clone(s.template.Environments), s.step.Environments...)
+// environment is one that the session enters, with the extensions of the template that defines it.
+type environment struct {
+	*openjd.Environment
+	extensions []string
+}
+
+// environments are the session's, in the order of entry: those from outside, the job's, then the step's.
+func (s *Session) environments() []environment {
+	out := slices.Clone(s.outside)
+	for _, list := range [][]openjd.Environment{s.template.Environments, s.step.Environments} {
+		for i := range list {
+			out = append(out, environment{&list[i], s.template.Extensions})
+		}
+	}
+	return out
 }
 
 func (s *Session) enterAll(ctx context.Context, watch Observer, log io.Writer, grew func()) (Cause, error) {
-	list := s.environments()
-	for i := range list {
-		if cause, err := s.enter(ctx, &list[i], watch, log, grew); err != nil {
-			return cause, fmt.Errorf("environment %s could not be entered: %w", list[i].Name, err)
+	for _, env := range s.environments() {
+		if cause, err := s.enter(ctx, env, watch, log, grew); err != nil {
+			return cause, fmt.Errorf("environment %s could not be entered: %w", env.Name, err)
 		}
 	}
 	return "", nil
 }
 
 // enter runs an environment's onEnter. The environment counts as entered even if that fails, so that it is left.
-func (s *Session) enter(ctx context.Context, env *openjd.Environment, watch Observer, log io.Writer, grew func()) (Cause, error) {
-	e := &entered{env: env, unset: make(map[string]bool), dir: filepath.Join(s.workDir, "env-files-"+strconv.Itoa(len(s.entered)))}
+func (s *Session) enter(ctx context.Context, env environment, watch Observer, log io.Writer, grew func()) (Cause, error) {
+	e := &entered{env: env.Environment, redacted: slices.Contains(env.extensions, openjd.RedactedEnvVars), unset: make(map[string]bool), dir: filepath.Join(s.workDir, "env-files-"+strconv.Itoa(len(s.entered)))}
 	variables, err := env.ResolveVariables(s.symbols)
 	if err != nil {
 		return Environment, fault.Wrap(fault.Invalid, err, "variables")

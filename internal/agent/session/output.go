@@ -38,6 +38,7 @@ type output struct {
 type environmentSet struct {
 	name, value string
 	unset       bool
+	redacted    bool
 }
 
 // sharedRedactor hides the session's secrets, which outlive the action that named them.
@@ -137,7 +138,7 @@ func (o *output) directive(text string) {
 		o.fail = o.redactor.line(d.Message)
 	case openjd.SetRedactedEnv:
 		o.redactor.add(d.Value)
-		o.change(environmentSet{name: d.Name, value: d.Value})
+		o.change(environmentSet{name: d.Name, value: d.Value, redacted: true})
 	case openjd.SetEnv:
 		o.change(environmentSet{name: d.Name, value: d.Value})
 	case openjd.UnsetEnv:

@@ -23,6 +23,7 @@ import (
 type Session struct {
 	spec     Spec
 	template *openjd.JobTemplate
+	outside  []environment // entered before the job's own
 	step     *openjd.StepTemplate
 	mapper   *openjd.PathMapper
 	symbols  *openjd.Symbols // what every script of the session sees
@@ -91,7 +92,15 @@ func (s *Session) parse() error {
 		return fault.New(fault.Invalid, "the job has no step %q", s.spec.Step)
 	}
 	s.template, s.step = template, &template.Steps[i]
-	parameters, err := template.BindParameters(s.spec.Parameters, openjd.BaseDirs{})
+	environments, err := s.parseEnvironments()
+	if err != nil {
+		return err
+	}
+	definitions, err := openjd.MergeParameters(template, environments...)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "job parameters")
+	}
+	parameters, err := openjd.Bind(definitions, s.spec.Parameters, openjd.BaseDirs{})
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "job parameters")
 	}
@@ -100,6 +109,19 @@ func (s *Session) parse() error {
 	}
 	s.symbols = parameters.Symbols(s.mapper)
 	return nil
+}
+
+func (s *Session) parseEnvironments() ([]*openjd.EnvironmentTemplate, error) {
+	var out []*openjd.EnvironmentTemplate
+	for i, src := range s.spec.Environments {
+		t, err := openjd.ParseEnvironmentTemplate(src, fmt.Sprintf("environment %d", i+1))
+		if err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "environment template")
+		}
+		out = append(out, t)
+		s.outside = append(s.outside, environment{&t.Environment, t.Extensions})
+	}
+	return out, nil
 }
 
 // Over returns why the session takes no more tasks, or nil.

@@ -69,7 +69,7 @@ func open(t *testing.T, template string, change ...func(*session.Spec)) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir()}
 	b.seen.started = make(chan struct{})
-	spec := session.Spec{Session: "s-" + filepath.Base(b.dir) + "-" + t.Name(), JobName: "job.yaml", Template: []byte("specificationVersion: jobtemplate-2023-09\nname: test\n" + template),
+	spec := session.Spec{Session: "s-" + filepath.Base(b.dir) + "-" + t.Name(), JobName: "job.yaml", Template: []byte("specificationVersion: jobtemplate-2023-09\nextensions: [REDACTED_ENV_VARS]\nname: test\n" + template),
 		Step: "Render", Dir: filepath.Join(b.dir, "session"), Parameters: map[string]string{}}
 	for _, f := range change {
 		f(&spec)

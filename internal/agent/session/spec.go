@@ -9,17 +9,21 @@ import (
 
 // Spec is what a session is opened with. It is stored as JSON in the session's directory.
 type Spec struct {
-	Session    string            `json:"session"`
-	Job        string            `json:"job"`
-	JobName    string            `json:"jobName"`
-	Template   json.RawMessage   `json:"template"`   // the job template, JSON
-	Parameters map[string]string `json:"parameters"` // all job parameters, in the submitter's spelling
-	Step       string            `json:"step"`       // whose environments the session has besides the job's
-	Rules      []openjd.PathRule `json:"rules"`
-	Dir        string            `json:"dir"`              // holds the working directory and the session's own log
-	Env        []string          `json:"env"`              // environment variables for every action, NAME=value
-	Cgroup     string            `json:"cgroup,omitempty"` // directory of the session's slot; empty: process groups only
-	LogCap     int64             `json:"logCap"`           // bytes; 0: the default
+	Session  string          `json:"session"`
+	Job      string          `json:"job"`
+	JobName  string          `json:"jobName"`
+	Template json.RawMessage `json:"template"` // the job template, JSON
+	// Environments are environment templates, JSON, entered before the job's own environments, in this order.
+	Environments []json.RawMessage `json:"environments,omitempty"`
+	Parameters   map[string]string `json:"parameters"` // all job parameters, in the submitter's spelling
+	Step         string            `json:"step"`       // whose environments the session has besides the job's
+	Rules        []openjd.PathRule `json:"rules"`
+	Dir          string            `json:"dir"`              // holds the working directory and the session's own log
+	Env          []string          `json:"env"`              // environment variables for every action, NAME=value
+	Cgroup       string            `json:"cgroup,omitempty"` // directory of the session's slot; empty: process groups only
+	LogCap       int64             `json:"logCap"`           // bytes; 0: the default
+	// HideArguments keeps the arguments of commands out of the log.
+	HideArguments bool `json:"hideArguments,omitempty"`
 }
 
 // Task is one task to run in a session.

@@ -14,13 +14,16 @@ type entered struct {
 	set   map[string]string // the environment's variables and its openjd_env messages
 	unset map[string]bool   // wins over set (§4)
 	dir   string            // of its embedded files
+	// redacted says that openjd_redacted_env sets variables: its template has the extension. It hides values in any case.
+	redacted bool
 }
 
 func (e *entered) apply(changes []environmentSet) {
 	for _, c := range changes {
-		if c.unset {
+		switch {
+		case c.unset:
 			e.unset[c.name] = true
-		} else {
+		case !c.redacted || e.redacted:
 			e.set[c.name] = c.value
 		}
 	}
