@@ -1,19 +1,23 @@
 package openjd
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Action is a command that runs on a host (§5).
 type Action struct {
 	Command     FormatString   `json:"command"`
 	Args        []FormatString `json:"args,omitempty"`
-	Timeout     int64          `json:"timeout,omitempty"` // seconds; 0: the default of its role
+	Timeout     *IntField      `json:"timeout,omitempty"` // seconds; nil: the default of its role
 	Cancelation *Cancelation   `json:"cancelation,omitempty"`
 }
 
 // Cancelation is a <CancelationMethod> (§5.3).
 type Cancelation struct {
-	Mode         CancelMode `json:"mode"`
-	NotifyPeriod int64      `json:"notifyPeriodInSeconds,omitempty"` // seconds; 0: the default of the action's role
+	Mode         FormatString `json:"mode"`                            // a CancelMode
+	NotifyPeriod *IntField    `json:"notifyPeriodInSeconds,omitempty"` // seconds; nil: the default of the action's role
 }
 
 // CancelMode is how an action is canceled.
@@ -64,21 +68,17 @@ const (
 
 // Resolve returns the action with its format strings resolved and the defaults of its role.
 func (a *Action) Resolve(role Role, s *Symbols) (Run, error) {
-	run := Run{Cancel: Terminate, Timeout: time.Duration(a.Timeout) * time.Second}
-	if a.Timeout == 0 && role == OnExit {
+	timeout, ok, err := a.Timeout.resolve(s, 1, maxTimeout)
+	if err != nil {
+		return Run{}, fmt.Errorf("timeout: %w", err)
+	}
+	run := Run{Timeout: time.Duration(timeout) * time.Second}
+	if !ok && role == OnExit {
 		run.Timeout = exitTimeout
 	}
-	if c := a.Cancelation; c != nil && c.Mode == NotifyThenTerminate {
-		run.Cancel = c.Mode
-		run.NotifyPeriod = time.Duration(c.NotifyPeriod) * time.Second
-		if c.NotifyPeriod == 0 {
-			run.NotifyPeriod = otherNotifyPeriod
-			if role == OnRun {
-				run.NotifyPeriod = runNotifyPeriod
-			}
-		}
+	if run.Cancel, run.NotifyPeriod, err = a.Cancelation.resolve(role, s); err != nil {
+		return Run{}, fmt.Errorf("cancelation: %w", err)
 	}
-	var err error
 	if run.Command, err = a.Command.Resolve(s); err != nil {
 		return Run{}, err
 	}
@@ -92,6 +92,32 @@ func (a *Action) Resolve(role Role, s *Symbols) (Run, error) {
 	return run, nil
 }
 
+// resolve returns how to cancel, and the time between SIGTERM and SIGKILL.
+func (c *Cancelation) resolve(role Role, s *Symbols) (CancelMode, time.Duration, error) {
+	if c == nil {
+		return Terminate, 0, nil
+	}
+	mode, ok, err := c.Mode.resolveOptional(s)
+	switch {
+	case err != nil:
+		return "", 0, err
+	case !ok || mode == string(Terminate):
+		return Terminate, 0, nil
+	case mode != string(NotifyThenTerminate):
+		return "", 0, fmt.Errorf("mode %q is not one of %s, %s", clip(mode), Terminate, NotifyThenTerminate)
+	}
+	seconds, ok, err := c.NotifyPeriod.resolve(s, 1, int64(base2023().notifyPeriod))
+	switch {
+	case err != nil:
+		return "", 0, fmt.Errorf("notifyPeriodInSeconds: %w", err)
+	case ok:
+		return NotifyThenTerminate, time.Duration(seconds) * time.Second, nil
+	case role == OnRun:
+		return NotifyThenTerminate, runNotifyPeriod, nil
+	}
+	return NotifyThenTerminate, otherNotifyPeriod, nil
+}
+
 // EmbeddedFile is a text file written into the session's working directory before each action of its script (§6).
 type EmbeddedFile struct {
 	Name     string       `json:"name"`
@@ -99,4 +125,19 @@ type EmbeddedFile struct {
 	Filename string       `json:"filename,omitempty"`
 	Runnable bool         `json:"runnable,omitempty"`
 	Data     FormatString `json:"data"`
+	// EndOfLine is AUTO (the host's), LF or CRLF; empty: lines end as they do in Data.
+	EndOfLine string `json:"endOfLine,omitempty"`
+}
+
+// Content returns what is to be written on a host of the format.
+func (f *EmbeddedFile) Content(s *Symbols, host PathFormat) (string, error) {
+	text, err := f.Data.Resolve(s)
+	if err != nil || f.EndOfLine == "" {
+		return text, err
+	}
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	if f.EndOfLine == "CRLF" || f.EndOfLine == "AUTO" && host == Windows {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	return text, nil
 }

@@ -114,6 +114,18 @@ func (c combination) walk(f func(string)) {
 	}
 }
 
+// associated appends the names that stand within an association of several parts.
+func (c combination) associated(names []string) []string {
+	if c.associative && len(c.parts) > 1 {
+		c.walk(func(name string) { names = append(names, name) })
+		return names
+	}
+	for _, part := range c.parts {
+		names = part.associated(names)
+	}
+	return names
+}
+
 // parse returns the space's combination, which defaults to the product of all parameters in order.
 func (s *ParameterSpace) parse() (combination, error) {
 	if s.Combination != "" {

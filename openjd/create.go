@@ -8,7 +8,7 @@ import (
 // CreateJob resolves what is resolved at job creation (§7.4). Parameters are those of BindParameters. The error is
 // Errors, with paths but without positions.
 func (t *JobTemplate) CreateJob(p Parameters) (*Job, error) {
-	c := creator{symbols: p.creationSymbols(), limits: base2023().limits}
+	c := creator{symbols: p.creationSymbols(), limits: limitsOf(t.Extensions)}
 	job := &Job{Description: t.Description, Parameters: p, Environments: t.Environments}
 	job.Name = c.resolve(t.Name, "name")
 	if problem := checkLength(job.Name, 1, c.limits.jobName); problem != "" {
@@ -38,7 +38,7 @@ func (t *JobTemplate) TaskSpace(step int, p Parameters) (*TaskSpace, error) {
 	if step < 0 || step >= len(t.Steps) {
 		return nil, Errors{{Message: fmt.Sprintf("there is no step %d, the job has %d", step, len(t.Steps))}}
 	}
-	space, errs := t.Steps[step].Space.build(p.creationSymbols(), base2023().limits, fmt.Sprintf("steps[%d].parameterSpace", step))
+	space, errs := t.Steps[step].Space.build(p.creationSymbols(), limitsOf(t.Extensions), fmt.Sprintf("steps[%d].parameterSpace", step))
 	return space, errs.err()
 }
 
@@ -94,11 +94,10 @@ func (c *creator) requirements(t *HostRequirementsTemplate, path string) HostReq
 	for i, a := range t.Amounts {
 		amount := Amount{Name: name(a.Name, "amount", fmt.Sprintf("%s.amounts[%d].name", path, i))}
 		amount.Min = leastAmount(amount.Name)
-		if a.Min != nil {
-			amount.Min = *a.Min
-		}
-		if a.Max != nil {
-			amount.Max = *a.Max
+		c.bound(&amount.Min, a.Min, "min", fmt.Sprintf("%s.amounts[%d].min", path, i))
+		c.bound(&amount.Max, a.Max, "max", fmt.Sprintf("%s.amounts[%d].max", path, i))
+		if a.Min != nil && a.Max != nil && amount.Max > 0 && amount.Min > amount.Max {
+			c.fail(fmt.Sprintf("%s.amounts[%d]", path, i), fmt.Sprintf("min, %v, is greater than max, %v", amount.Min, amount.Max))
 		}
 		out.Amounts = append(out.Amounts, amount)
 	}
@@ -110,6 +109,22 @@ func (c *creator) requirements(t *HostRequirementsTemplate, path string) HostReq
 		out.Attributes = append(out.Attributes, attribute)
 	}
 	return out
+}
+
+// bound resolves min or max of an amount, if it is there.
+func (c *creator) bound(into *float64, f *FloatField, key, path string) {
+	value, ok, err := f.resolve(c.symbols)
+	if err != nil {
+		c.fail(path, err.Error())
+		return
+	}
+	if !ok {
+		return
+	}
+	if problem := checkAmount(key, value); problem != "" {
+		c.fail(path, problem)
+	}
+	*into = value
 }
 
 func (c *creator) values(name string, list []FormatString, path string) []string {

@@ -87,8 +87,8 @@ func (c cursor) object(known ...string) (object, bool) {
 			o.fields[key] = cursor{c.decoder, p.value, path}
 			continue
 		}
-		if ext := keyExtension(key); ext != "" {
-			at.failHint(needs(ext), "%q is not part of the base specification", key)
+		if ext := keyExtension(key); ext != "" && !c.profile.extensions[ext] {
+			at.failHint(c.needs(ext), "%q is not part of the base specification", key)
 			continue
 		}
 		at.failHint(didYouMean(key, known), "unknown key %q", clip(key))
@@ -96,8 +96,12 @@ func (c cursor) object(known ...string) (object, bool) {
 	return o, true
 }
 
-func needs(extension string) string {
-	return fmt.Sprintf("needs the extension %s, which is not supported", extension)
+// needs says that an extension brings what was found.
+func (d *decoder) needs(extension string) string {
+	if apply, ok := known()[extension]; ok && apply == nil {
+		return fmt.Sprintf("needs the extension %s, which is not supported", extension)
+	}
+	return "needs the extension " + extension
 }
 
 // get returns an optional field.

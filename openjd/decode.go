@@ -9,6 +9,7 @@ import (
 type decoder struct {
 	*source
 	profile profile
+	fields  scope    // what format strings that job creation resolves may refer to
 	only    []string // extensions; nil: all that are supported
 }
 
@@ -62,6 +63,7 @@ func (d *decoder) jobTemplate(root cursor) *JobTemplate {
 		t.Parameters = d.parameters(c)
 	}
 	creation := creationScope(t.Parameters)
+	d.fields = creation
 	if c, ok := o.require("name"); ok {
 		t.Name = d.jobName(c, creation)
 	}
@@ -81,11 +83,13 @@ func (d *decoder) environmentTemplate(root cursor) *EnvironmentTemplate {
 		return nil
 	}
 	t := &EnvironmentTemplate{Extensions: d.extensions(o)}
+	d.profile.jobParameters = base2023().jobParameters // §1.2 has no more with any extension
 	if c, ok := o.get("parameterDefinitions"); ok {
 		t.Parameters = d.parameters(c)
 	}
 	if c, ok := o.require("environment"); ok {
-		t.Environment = d.environment(c, creationScope(t.Parameters).host())
+		d.fields = creationScope(t.Parameters)
+		t.Environment = d.environment(c, d.fields.host())
 	}
 	return t
 }

@@ -1,6 +1,9 @@
 package openjd
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // environments reads a list of environments whose names differ from each other and from taken ones (§1.1, §3). The
 // job's environments are put into taken; a step's are not.
@@ -128,30 +131,37 @@ func (d *decoder) action(c cursor, s scope) Action {
 		}
 	}
 	if c, ok := o.get("args"); ok {
-		// §5.2 excludes control characters, yet inline scripts are what args are used for: line ends and tabs pass.
-		a.Args = c.formats(s, 1, 0, func(c cursor, f FormatString) { c.noControl(f.raw, "\n\r\t") })
+		a.Args = d.arguments(c, s)
 	}
+	d.timing(o, &a, d.fields)
+	return a
+}
+
+// arguments reads <ArgString>s (§5.2). The section excludes control characters, yet inline scripts are what args are
+// used for: line ends and tabs pass.
+func (d *decoder) arguments(c cursor, s scope) []FormatString {
+	return c.formats(s, 1, 0, func(c cursor, f FormatString) { c.noControl(f.raw, "\n\r\t") })
+}
+
+// timing reads when and how an action is ended. fields is the scope of its format strings.
+func (d *decoder) timing(o object, a *Action, fields scope) {
 	if c, ok := o.get("timeout"); ok {
-		a.Timeout = c.atLeast(1)
-		if a.Timeout > maxTimeout {
-			c.fail("must be at most %d seconds", maxTimeout)
-		}
+		a.Timeout = c.intField(fields, 1, maxTimeout, false)
 	}
 	if c, ok := o.get("cancelation"); ok {
-		a.Cancelation = d.cancelation(c)
+		a.Cancelation = d.cancelation(c, fields)
 	}
-	return a
 }
 
 // maxTimeout keeps a timeout within a time.Duration: a hundred years in seconds.
 const maxTimeout = 100 * 366 * 24 * 60 * 60
 
 // cancelation reads a <CancelationMethod> (§5.3).
-func (d *decoder) cancelation(c cursor) *Cancelation {
+func (d *decoder) cancelation(c cursor, fields scope) *Cancelation {
 	out := new(Cancelation)
 	keys := []string{"mode"}
 	notify := slices.ContainsFunc(c.n.pairs, func(p pair) bool {
-		return p.key.text == "mode" && p.value.text == string(NotifyThenTerminate)
+		return p.key.text == "mode" && (p.value.text == string(NotifyThenTerminate) || d.isFormat(p.value))
 	})
 	if notify {
 		keys = append(keys, "notifyPeriodInSeconds")
@@ -161,15 +171,21 @@ func (d *decoder) cancelation(c cursor) *Cancelation {
 		return out
 	}
 	if c, ok := o.require("mode"); ok {
-		out.Mode = choice(c, Terminate, NotifyThenTerminate)
-	}
-	if c, ok := o.get("notifyPeriodInSeconds"); ok && notify {
-		out.NotifyPeriod = c.atLeast(1)
-		if most := int64(d.profile.notifyPeriod); out.NotifyPeriod > most {
-			c.fail("is %d, must be at most %d", out.NotifyPeriod, most)
+		if d.isFormat(c.n) {
+			out.Mode = c.format(fields)
+		} else {
+			out.Mode = plainText(string(choice(c, Terminate, NotifyThenTerminate)))
 		}
 	}
+	if c, ok := o.get("notifyPeriodInSeconds"); ok && notify {
+		out.NotifyPeriod = c.intField(fields, 1, int64(d.profile.notifyPeriod), false)
+	}
 	return out
+}
+
+// isFormat reports whether a field that may hold a format string with FEATURE_BUNDLE_1 does.
+func (d *decoder) isFormat(n *node) bool {
+	return d.profile.extensions[FeatureBundle1] && n.kind == stringNode && strings.Contains(n.text, "{{")
 }
 
 // files reads embeddedFiles (§6). The scope it returns has their locations, which they may also name themselves.
@@ -199,7 +215,7 @@ func (d *decoder) files(c cursor, s scope, prefix string) ([]EmbeddedFile, scope
 
 func (d *decoder) file(c cursor, s scope) EmbeddedFile {
 	var f EmbeddedFile
-	o, ok := c.object("name", "type", "filename", "runnable", "data")
+	o, ok := c.object(d.with(FeatureBundle1, []string{"name", "type", "filename", "runnable", "data"}, "endOfLine")...)
 	if !ok {
 		return f
 	}
@@ -218,6 +234,9 @@ func (d *decoder) file(c cursor, s scope) EmbeddedFile {
 	if c, ok := o.get("runnable"); ok {
 		f.Runnable = c.boolean()
 	}
+	if c, ok := o.get("endOfLine"); ok {
+		f.EndOfLine = choice(c, "AUTO", "LF", "CRLF")
+	}
 	if c, ok := o.require("data"); ok {
 		f.Data = c.format(s)
 		if c.n.kind == stringNode {
@@ -225,6 +244,14 @@ func (d *decoder) file(c cursor, s scope) EmbeddedFile {
 		}
 	}
 	return f
+}
+
+// with adds keys that an extension brings, if the document asks for it.
+func (d *decoder) with(extension string, keys []string, more ...string) []string {
+	if d.profile.extensions[extension] {
+		return append(keys, more...)
+	}
+	return keys
 }
 
 func isBaseName(s string) bool {

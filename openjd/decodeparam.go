@@ -2,6 +2,7 @@ package openjd
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -48,7 +49,7 @@ func (d *decoder) parameter(c cursor) JobParameter {
 	if c, ok := o.require("name"); ok {
 		p.Name = c.identifier()
 	}
-	if c, ok := o.require("type"); !ok || !d.parameterType(c) {
+	if c, ok := o.require("type"); !ok || !d.parameterType(c, d.jobTypes()) {
 		return p
 	}
 	if c, ok := o.get("description"); ok {
@@ -80,21 +81,30 @@ func typeOf(c cursor) ParameterType {
 }
 
 // parameterType reports a wrong type of a job or task parameter.
-func (d *decoder) parameterType(c cursor) bool {
+func (d *decoder) parameterType(c cursor, types []string) bool {
 	s, ok := c.str()
 	if !ok {
 		return false
 	}
-	types := []string{string(String), string(Path), string(Int), string(Float)}
 	if slices.Contains(types, s) {
 		return true
 	}
 	hint := didYouMean(s, types)
-	if ext := typeExtension(s); ext != "" {
-		hint = needs(ext)
+	if ext := typeExtension(s); ext != "" && !d.profile.extensions[ext] {
+		hint = d.needs(ext)
 	}
-	c.failHint(hint, "%q is not one of STRING, PATH, INT, FLOAT", clip(s))
+	c.failHint(hint, "%q is not one of %s", clip(s), strings.Join(types, ", "))
 	return false
+}
+
+// jobTypes are the types of job parameters.
+func (d *decoder) jobTypes() []string {
+	return []string{string(String), string(Path), string(Int), string(Float)}
+}
+
+// taskTypes are the types of task parameters.
+func (d *decoder) taskTypes() []string {
+	return d.with(TaskChunking, []string{string(String), string(Path), string(Int), string(Float)}, string(ChunkInt))
 }
 
 // bounds reads minLength, maxLength, minValue and maxValue.

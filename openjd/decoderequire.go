@@ -61,21 +61,19 @@ func (d *decoder) amount(c cursor, s scope) AmountTemplate {
 	if c, ok := o.require("name"); ok {
 		a.Name = d.capability(c, s, "amount")
 	}
-	number := func(key string) *float64 {
+	number := func(key string) *FloatField {
 		c, ok := o.get(key)
 		if !ok {
 			return nil
 		}
-		f, ok := c.number()
-		switch {
-		case !ok:
-			return nil
-		case key == "min" && f < 0:
-			c.fail("must not be negative")
-		case key == "max" && f <= 0:
-			c.fail("must be greater than 0")
+		f := c.floatField(s)
+		if f != nil && f.Format == nil {
+			if problem := checkAmount(key, f.Value); problem != "" {
+				c.fail("%s", problem)
+				return nil
+			}
 		}
-		return &f
+		return f
 	}
 	a.Min, a.Max = number("min"), number("max")
 	_, hasMin := o.get("min")
@@ -83,10 +81,21 @@ func (d *decoder) amount(c cursor, s scope) AmountTemplate {
 	switch {
 	case !hasMin && !hasMax:
 		o.fail(`needs "min" or "max"`)
-	case a.Min != nil && a.Max != nil && *a.Min > *a.Max:
-		o.fields["min"].fail("%v is greater than max, %v", *a.Min, *a.Max)
+	case a.Min != nil && a.Max != nil && a.Min.Format == nil && a.Max.Format == nil && a.Min.Value > a.Max.Value:
+		o.fields["min"].fail("%v is greater than max, %v", a.Min.Value, a.Max.Value)
 	}
 	return a
+}
+
+// checkAmount returns what is wrong with min or max of an amount (§3.3.1), or "".
+func checkAmount(key string, value float64) string {
+	switch {
+	case key == "min" && value < 0:
+		return "must not be negative"
+	case key == "max" && value <= 0:
+		return "must be greater than 0"
+	}
+	return ""
 }
 
 func (d *decoder) attribute(c cursor, s scope) AttributeTemplate {

@@ -10,7 +10,7 @@ func (d *decoder) space(c cursor, creation scope) *ParameterSpace {
 		return s
 	}
 	before := len(d.errs) + d.extra
-	allLiteral := true
+	allLiteral, chunked := true, false
 	if c, ok := o.require("taskParameterDefinitions"); ok {
 		seen := make(map[string]bool)
 		for _, item := range c.itemsWithin(1, d.profile.taskParameters) {
@@ -19,6 +19,12 @@ func (d *decoder) space(c cursor, creation scope) *ParameterSpace {
 				item.fail("the task parameter %q is defined twice", clip(p.Name))
 			}
 			seen[p.Name] = true
+			if p.Type == ChunkInt {
+				if chunked {
+					item.fail("another parameter is CHUNK[INT] already, only one may be")
+				}
+				chunked = true
+			}
 			allLiteral = allLiteral && literal
 			s.Parameters = append(s.Parameters, p)
 		}
@@ -40,26 +46,37 @@ func (d *decoder) space(c cursor, creation scope) *ParameterSpace {
 // taskParameter reads a <TaskParameterDefinition> (§3.4.1). literal is false if its values are known at job creation
 // only.
 func (d *decoder) taskParameter(c cursor, s scope) (p TaskParameter, literal bool) {
-	o, ok := c.object("name", "type", "range")
+	keys := []string{"name", "type", "range"}
+	if typeOf(c) == ChunkInt {
+		keys = d.with(TaskChunking, keys, "chunks")
+	}
+	o, ok := c.object(keys...)
 	if !ok {
 		return p, false
 	}
 	if c, ok := o.require("name"); ok {
 		p.Name = c.identifier()
 	}
-	if c, ok := o.require("type"); ok && d.parameterType(c) {
+	if c, ok := o.require("type"); ok && d.parameterType(c, d.taskTypes()) {
 		p.Type = ParameterType(c.n.text)
+	}
+	chunksKnown := true
+	if p.Type == ChunkInt {
+		if c, ok := o.require("chunks"); ok {
+			p.Chunks = d.chunks(c, s)
+			chunksKnown = p.Chunks.DefaultTaskCount.Format == nil && p.Chunks.DefaultTaskCount.Value > 0 && p.Chunks.TargetRuntimeSeconds.isKnown()
+		}
 	}
 	r, ok := o.require("range")
 	if !ok || p.Type == "" {
 		return p, false
 	}
-	if r.n.kind == stringNode && p.Type == Int {
+	if r.n.kind == stringNode && (p.Type == Int || p.Type == ChunkInt) {
 		f := r.format(s)
 		p.Range.Expr = &f
-		return p, d.rangeExpr(r, f)
+		return p, d.rangeExpr(r, f) && chunksKnown
 	}
-	literal = true
+	literal = chunksKnown
 	for _, item := range r.itemsWithin(1, d.profile.rangeList) {
 		f, known := d.taskValue(item, p.Type, s)
 		p.Range.List = append(p.Range.List, f)
@@ -82,6 +99,9 @@ func (d *decoder) rangeExpr(c cursor, f FormatString) bool {
 
 // taskValue reads one item of a range. Numbers may be numbers or strings.
 func (d *decoder) taskValue(c cursor, t ParameterType, s scope) (f FormatString, literal bool) {
+	if t == ChunkInt {
+		t = Int
+	}
 	number := t == Int && c.n.kind == intNode || t == Float && (c.n.kind == intNode || c.n.kind == floatNode)
 	if number {
 		f = plainText(c.n.text)
@@ -133,6 +153,11 @@ func (d *decoder) combination(c cursor, s *ParameterSpace) {
 		}
 		used[name] = true
 	})
+	for _, name := range parsed.associated(nil) {
+		if slices.ContainsFunc(s.Parameters, func(p TaskParameter) bool { return p.Name == name && p.Type == ChunkInt }) {
+			c.fail("the task parameter %q is CHUNK[INT] and cannot be part of an association", clip(name))
+		}
+	}
 	for _, name := range defined {
 		if !used[name] && name != "" {
 			c.fail("the task parameter %q is missing", name)

@@ -1,6 +1,7 @@
 package openjd
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -25,7 +26,9 @@ func (d *decoder) steps(c cursor, creation scope, jobEnvironments map[string]boo
 
 func (d *decoder) step(c cursor, creation scope, jobEnvironments map[string]bool) StepTemplate {
 	var s StepTemplate
-	o, ok := c.object("name", "description", "dependencies", "stepEnvironments", "hostRequirements", "parameterSpace", "script")
+	simple := slices.Sorted(maps.Keys(interpreters()))
+	keys := []string{"name", "description", "dependencies", "stepEnvironments", "hostRequirements", "parameterSpace", "script"}
+	o, ok := c.object(d.with(FeatureBundle1, keys, simple...)...)
 	if !ok {
 		return s
 	}
@@ -49,10 +52,32 @@ func (d *decoder) step(c cursor, creation scope, jobEnvironments map[string]bool
 	if c, ok := o.get("parameterSpace"); ok {
 		s.Space = d.space(c, creation)
 	}
-	if c, ok := o.require("script"); ok {
-		s.Script = d.stepScript(c, creation.host(), s.Space)
-	}
+	d.script(o, &s, creation, simple)
 	return s
+}
+
+// script reads the one script of a step: script, or a simple action.
+func (d *decoder) script(o object, s *StepTemplate, creation scope, simple []string) {
+	found := ""
+	for _, key := range append([]string{"script"}, simple...) {
+		c, ok := o.get(key)
+		switch {
+		case !ok:
+			continue
+		case found != "":
+			c.fail("the step has %q already", found)
+			continue
+		}
+		found = key
+		if key == "script" {
+			s.Script = d.stepScript(c, creation.host(), s.Space)
+		} else {
+			s.Script = d.simpleAction(c, key, creation.host(), s.Space)
+		}
+	}
+	if found == "" {
+		o.fail(`"script" is missing`)
+	}
 }
 
 func (d *decoder) dependency(c cursor) StepDependency {
@@ -127,6 +152,17 @@ func clipMiddle(s string) string {
 	return s
 }
 
+// taskScope adds the values of a step's task parameters.
+func taskScope(host scope, space *ParameterSpace) scope {
+	var names []string
+	if space != nil {
+		for _, p := range space.Parameters {
+			names = append(names, "Task.Param."+p.Name, "Task.RawParam."+p.Name)
+		}
+	}
+	return host.with(names...)
+}
+
 // stepScript reads a <StepScript> (§3.5).
 func (d *decoder) stepScript(c cursor, host scope, space *ParameterSpace) StepScript {
 	var script StepScript
@@ -134,13 +170,7 @@ func (d *decoder) stepScript(c cursor, host scope, space *ParameterSpace) StepSc
 	if !ok {
 		return script
 	}
-	var names []string
-	if space != nil {
-		for _, p := range space.Parameters {
-			names = append(names, "Task.Param."+p.Name, "Task.RawParam."+p.Name)
-		}
-	}
-	inner := host.with(names...)
+	inner := taskScope(host, space)
 	if c, ok := o.get("embeddedFiles"); ok {
 		script.Files, inner = d.files(c, inner, "Task.File.")
 	}

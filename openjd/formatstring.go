@@ -44,6 +44,11 @@ func plainText(s string) FormatString {
 	return FormatString{raw: s, parts: []part{{text: s}}}
 }
 
+// reference returns the format string that is one name alone.
+func reference(name string) FormatString {
+	return FormatString{raw: "{{" + name + "}}", parts: []part{{text: name, ref: true}}}
+}
+
 func parseFormat(s string, padding bool) (FormatString, error) {
 	f := FormatString{raw: s}
 	for at := 0; at < len(s); {
@@ -139,6 +144,12 @@ func (f FormatString) Resolve(s *Symbols) (string, error) {
 		b.WriteString(value)
 	}
 	return b.String(), nil
+}
+
+// resolveOptional is Resolve for a field that may be left out: ok is false if it is.
+func (f FormatString) resolveOptional(s *Symbols) (text string, ok bool, err error) {
+	text, err = f.Resolve(s)
+	return text, err == nil, err
 }
 
 func undefined(name string, known []string) error {

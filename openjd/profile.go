@@ -18,6 +18,7 @@ type limits struct {
 	jobParameters      int // §1.1
 	jobName            int // §1.1.1
 	identifier         int // §7.1
+	userIdentifier     int // §3.6.1
 	description        int // §7.2
 	stepName           int // §3.1
 	environmentName    int // §4.1
@@ -46,13 +47,18 @@ func base2023() profile {
 	return profile{
 		limits: limits{
 			jobParameters: 50, jobName: 128, identifier: 64, description: 2048, stepName: 64, environmentName: 64,
-			filename: 64, parameterValue: 1024, label: 64, fileFilters: 20, filterPattern: 20, requirements: 50,
+			filename: 64, userIdentifier: 512, parameterValue: 1024, label: 64, fileFilters: 20, filterPattern: 20, requirements: 50,
 			capabilityName: 100, attributeValues: 50, attributeValue: 100, taskParameters: 16, rangeList: 1024,
 			taskParameter: 1024, combination: 1280, variableName: 256, variableValue: 2048, notifyPeriod: 600,
 			extensionName: 128, extensionNameLeast: 3,
 		},
 		extensions: map[string]bool{},
 	}
+}
+
+// featureBundle1 raises limits (§1.1, §1.1.1, §3.1, §4.1, §6.1.1, §7.1).
+func featureBundle1(p *profile) {
+	p.jobParameters, p.jobName, p.stepName, p.environmentName, p.filename, p.identifier = 200, 512, 512, 512, 256, 512
 }
 
 // Limits of this library alone: what a document may cost before its schema is looked at.
@@ -76,11 +82,22 @@ const (
 func known() map[string]func(*profile) {
 	return map[string]func(*profile){
 		"EXPR":              nil,
-		"FEATURE_BUNDLE_1":  nil,
+		"FEATURE_BUNDLE_1":  featureBundle1,
 		"REDACTED_ENV_VARS": func(*profile) {}, // openjd_redacted_env is honoured in any case (§4)
-		"TASK_CHUNKING":     nil,
+		"TASK_CHUNKING":     func(*profile) {},
 		"WRAP_ACTIONS":      nil,
 	}
+}
+
+// limitsOf returns the limits under some extensions.
+func limitsOf(extensions []string) limits {
+	p := base2023()
+	for _, name := range extensions {
+		if apply := known()[name]; apply != nil {
+			apply(&p)
+		}
+	}
+	return p.limits
 }
 
 // supported names the extensions that a template may ask for.

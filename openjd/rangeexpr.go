@@ -179,3 +179,65 @@ func (r IntRange) Index(value int64) (int64, bool) {
 	}
 	return r.ends[k] - one.count + int64(offset/one.step), true
 }
+
+// slice returns the values at the positions from to to-1.
+func (r IntRange) slice(from, to int64) IntRange {
+	var out IntRange
+	for k, one := range r.runs {
+		start := r.ends[k] - one.count
+		low, high := max(from, start)-start, min(to, r.ends[k])-start
+		if low >= high {
+			continue
+		}
+		part := run{first: int64(uint64(one.first) + uint64(low)*one.step), step: one.step, count: high - low}
+		part.low, part.high = part.first, int64(uint64(part.first)+uint64(part.count-1)*part.step)
+		out.push(part)
+	}
+	return out
+}
+
+func (r *IntRange) push(one run) {
+	r.runs = append(r.runs, one)
+	r.ends = append(r.ends, r.Len()+one.count)
+}
+
+// RangeOf returns the set of some integers.
+func RangeOf(values []int64) IntRange {
+	var out IntRange
+	sorted := slices.Compact(slices.Sorted(slices.Values(values)))
+	for i := 0; i < len(sorted); {
+		one := run{first: sorted[i], step: 1, count: 1, low: sorted[i], high: sorted[i]}
+		if i+1 < len(sorted) {
+			step := uint64(sorted[i+1]) - uint64(sorted[i])
+			n := 1
+			for i+n < len(sorted) && uint64(sorted[i+n])-uint64(sorted[i+n-1]) == step {
+				n++
+			}
+			if n > 2 || step == 1 {
+				one.step, one.count, one.high = step, int64(n), sorted[i+n-1]
+			}
+		}
+		out.push(one)
+		i += int(one.count)
+	}
+	return out
+}
+
+// String returns the range as an expression in its shortest form: runs of two values are written apart.
+func (r IntRange) String() string {
+	var out []string
+	for _, one := range r.runs {
+		last := int64(uint64(one.first) + uint64(one.count-1)*one.step)
+		switch {
+		case one.count == 1:
+			out = append(out, fmt.Sprint(one.first))
+		case one.count == 2:
+			out = append(out, fmt.Sprint(one.first), fmt.Sprint(last))
+		case one.step == 1:
+			out = append(out, fmt.Sprintf("%d-%d", one.first, last))
+		default:
+			out = append(out, fmt.Sprintf("%d-%d:%d", one.first, last, one.step))
+		}
+	}
+	return strings.Join(out, ",")
+}

@@ -54,7 +54,7 @@ func (s scope) check(c cursor, f FormatString) {
 		hint := s.elsewhere[name]
 		if hint == "" {
 			if ext := nameExtension(name); ext != "" {
-				hint = needs(ext)
+				hint = c.needs(ext)
 			} else {
 				hint = s.suggest(name)
 			}

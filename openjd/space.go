@@ -3,6 +3,7 @@ package openjd
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // MarshalJSON returns the list or the expression.
@@ -49,27 +50,49 @@ func (p *TaskParameter) axis(symbols *Symbols, l limits, path string) (axis, Err
 		if err == nil {
 			var r IntRange
 			if r, err = ParseIntRange(text); err == nil {
-				return rangeAxis{r}, nil
+				return p.cut(r, symbols, path)
 			}
 		}
 		return nil, Errors{{Path: path, Message: err.Error()}}
 	}
 	var errs Errors
 	out := listAxis{kind: p.Type}
+	if p.Type == ChunkInt {
+		out.kind = Int
+	}
 	for i, f := range p.Range.List {
 		text, err := f.Resolve(symbols)
 		problem := ""
 		if err != nil {
 			problem = err.Error()
 		} else {
-			text, problem = checkTaskValue(p.Type, text, l)
+			text, problem = checkTaskValue(out.kind, text, l)
 		}
 		if problem != "" {
 			errs = append(errs, Error{Path: fmt.Sprintf("%s[%d]", path, i), Message: problem})
 		}
 		out.values = append(out.values, text)
 	}
+	if p.Type == ChunkInt && len(errs) == 0 {
+		values := make([]int64, len(out.values))
+		for i, text := range out.values {
+			values[i], _ = parseInt(text)
+		}
+		return p.cut(RangeOf(values), symbols, path)
+	}
 	return out, errs
+}
+
+// cut makes the axis of an integer range, in chunks if the parameter asks for them.
+func (p *TaskParameter) cut(r IntRange, symbols *Symbols, path string) (axis, Errors) {
+	if p.Type != ChunkInt {
+		return rangeAxis{r}, nil
+	}
+	c, err := p.Chunks.resolve(p.Name, symbols)
+	if err != nil {
+		return nil, Errors{{Path: strings.TrimSuffix(path, "range") + "chunks", Message: err.Error()}}
+	}
+	return newChunkAxis(r, c), nil
 }
 
 // checkTaskValue returns a resolved item of a range in its canonical form, or what is wrong with it (§3.4.1, §3.4.2).

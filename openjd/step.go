@@ -38,6 +38,8 @@ type TaskParameter struct {
 	Name  string        `json:"name"`
 	Type  ParameterType `json:"type"`
 	Range TaskRange     `json:"range"`
+	// Chunks is set for CHUNK[INT] alone.
+	Chunks *Chunks `json:"chunks,omitempty"`
 }
 
 // TaskRange is a list of values or, for INT, a range expression. Exactly one is set.
@@ -55,8 +57,8 @@ type HostRequirementsTemplate struct {
 // AmountTemplate is an <AmountRequirement> (§3.3.1).
 type AmountTemplate struct {
 	Name FormatString `json:"name"`
-	Min  *float64     `json:"min,omitempty"`
-	Max  *float64     `json:"max,omitempty"`
+	Min  *FloatField  `json:"min,omitempty"`
+	Max  *FloatField  `json:"max,omitempty"`
 }
 
 // AttributeTemplate is an <AttributeRequirement> (§3.3.2).

@@ -33,7 +33,7 @@ func writeFiles(files []openjd.EmbeddedFile, dir string, symbols *openjd.Symbols
 		return fault.Wrap(fault.Internal, err, "make the directory of embedded files")
 	}
 	for _, f := range files {
-		data, err := f.Data.Resolve(symbols)
+		data, err := f.Content(symbols, openjd.Posix)
 		if err != nil {
 			return fault.Wrap(fault.Invalid, err, "embedded file "+f.Name)
 		}
