@@ -3,6 +3,7 @@ package filer
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -43,6 +44,7 @@ func (f *Filer) begin(req *nfs.Request, h *nfs.Handle) (call, error) {
 		return call{}, err
 	}
 	c.ino.target.traffic.calls.Add(1)
+	c.used()
 	return c, nil
 }
 
@@ -171,6 +173,9 @@ func (t *target) note(err error) {
 		msg = err.Error()
 	}
 	t.mu.Lock()
+	if t.lastErr == "" {
+		t.since = time.Now()
+	}
 	t.lastErr = msg
 	t.ailing.Store(msg != "")
 	t.mu.Unlock()

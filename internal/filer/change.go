@@ -51,6 +51,7 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 		return
 	}
 	defer f.table.put(child)
+	child.foundAt(c.ino.id, name)
 	res.Object = nfs.WithHandle(c.handle(child.id))
 	res.Attr = nfs.WithAttr(t.show(made.Node.Attr))
 }

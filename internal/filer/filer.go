@@ -77,6 +77,7 @@ type target struct {
 	parent Parent
 
 	traffic traffic
+	meters  originMeters
 	dirty   atomic.Uint64 // bytes acknowledged as unstable and not yet committed
 
 	mu      sync.Mutex
@@ -84,6 +85,7 @@ type target struct {
 	verf    nfs.Verifier
 	hasVerf bool
 	lastErr string      // of the last call that did not reach the origin
+	since   time.Time   // when lastErr became set
 	ailing  atomic.Bool // lastErr is set
 }
 
@@ -108,6 +110,7 @@ type Filer struct {
 	byExport map[uint32]*export
 	started  time.Time
 	server   *nfs.Server
+	meters   *meters
 	addr     string // of NFS, once serving; guarded by mu
 
 	userGroups  atomic.Pointer[userGroups] // nil: none are configured
@@ -141,7 +144,7 @@ func Open(cfg Config) (*Filer, error) {
 		return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
 	}
 	f := &Filer{
-		cfg: cfg, log: cfg.Log, started: time.Now(), table: newTable(1 << 18), drc: newReplies(), mounts: &mountList{},
+		cfg: cfg, log: cfg.Log, started: time.Now(), table: newTable(1 << 18), drc: newReplies(), mounts: &mountList{}, meters: newMeters(time.Now()),
 		byID: map[uint32]*target{}, byExport: map[uint32]*export{}, policyRules: cfg.Policies, hostAddrs: map[string][]netip.Addr{},
 		fetchBudget: semaphore.NewWeighted(fetchBytes),
 	}
@@ -356,7 +359,7 @@ func (f *Filer) staleFile(ino *inode) {
 
 // lostAccess makes the next use of the export's root mount again.
 func (f *Filer) lostAccess(t *target) {
-	if m, ok := t.origin.(interface{ Remount() }); ok {
+	if m, ok := origin.As[interface{ Remount() }](t.origin); ok {
 		f.log.Warn("the storage refuses its root, mounting again", "export", t.path, "origin", t.origin.Describe())
 		m.Remount()
 	}

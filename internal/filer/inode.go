@@ -32,6 +32,7 @@ type inode struct {
 	names    *names    // of directories, once used
 	grants   map[string]grant
 	unstable unstable
+	where    whereabouts
 }
 
 // unstable is what this file owes to the origin's COMMIT.

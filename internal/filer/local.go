@@ -2,6 +2,7 @@ package filer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"net"
@@ -52,14 +53,54 @@ func localCaller(*http.Request) (identity.Subject, error) {
 // DialLocal returns a client of the filer that runs over a cache directory on this machine. Nothing is sent yet; LocalError
 // tells what went wrong with a call.
 func DialLocal(cacheDir string) (filerv1connect.FilerServiceClient, func()) {
+	transport := localTransport(cacheDir)
+	return filerv1connect.NewFilerServiceClient(&http.Client{Transport: transport}, "http://filer"), transport.CloseIdleConnections
+}
+
+func localTransport(cacheDir string) *http.Transport {
 	at := filepath.Join(cacheDir, localSocket)
-	transport := &http.Transport{
+	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", at)
 		},
 		IdleConnTimeout: time.Minute,
 	}
-	return filerv1connect.NewFilerServiceClient(&http.Client{Transport: transport}, "http://filer"), transport.CloseIdleConnections
+}
+
+// local serves people on the filer's own machine: the control service, and the status with all that the filer counts.
+func (f *Filer) local() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", f.Control(localCaller))
+	mux.HandleFunc("GET /status", f.serveStatus)
+	return mux
+}
+
+// LocalStatus returns the status of the filer that runs over a cache directory on this machine.
+func LocalStatus(ctx context.Context, cacheDir string) (Status, error) {
+	transport := localTransport(cacheDir)
+	defer transport.CloseIdleConnections()
+	s, err := FetchStatus(ctx, &http.Client{Transport: transport}, "http://filer/status")
+	return s, LocalError(cacheDir, err)
+}
+
+// FetchStatus reads a filer's /status.
+func FetchStatus(ctx context.Context, client *http.Client, url string) (s Status, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return s, fault.Wrap(fault.Invalid, err, "the filer's address")
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return s, fault.Wrap(fault.Unavailable, err, "the filer's status")
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return s, fault.New(fault.Unavailable, "the filer's status: %s", res.Status)
+	}
+	if err := json.NewDecoder(res.Body).Decode(&s); err != nil {
+		return s, fault.Wrap(fault.Unavailable, err, "the filer's status")
+	}
+	return s, nil
 }
 
 // LocalError classifies an error of a local filer's control service.

@@ -70,7 +70,7 @@ func upKey(target uint32, file uint64, handle []byte) []byte {
 
 // openUpstream loads what an earlier run may have left at a target's origin.
 func (l *locks) openUpstream(t *target) error {
-	o, ok := t.origin.(lockingOrigin)
+	o, ok := origin.As[lockingOrigin](t.origin)
 	if !ok {
 		return nil
 	}

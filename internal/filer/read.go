@@ -31,6 +31,7 @@ func (f *Filer) read(ctx context.Context, req *nfs.Request, args *nfs.ReadArgs, 
 	n := uint64(len(res.Data) + res.Range.Length)
 	t.traffic.served.Add(n)
 	c.session.read.Add(n)
+	c.moved(n)
 	res.Attr = t.showOpt(res.Attr)
 }
 
@@ -102,16 +103,17 @@ func (c call) readWarm(off, count uint64, res *nfs.ReadResult) bool {
 	if !data.have.has(off, end) {
 		return false
 	}
-	data.give(c.as, off, end, res)
+	data.give(c, off, end, res)
 	return true
 }
 
 // give lends [off, end), which the data file has, to the reply. Called with the inode's mu held.
-func (c *content) give(as origin.Cred, off, end uint64, res *nfs.ReadResult) {
+func (c *content) give(to call, off, end uint64, res *nfs.ReadResult) {
 	c.ask(off, end)
-	c.readAhead(as, off, end)
+	c.readAhead(to.as, off, end)
 	c.space.use(off, end)
 	c.ino.target.traffic.servedCached.Add(end - off)
+	to.session.readCached.Add(end - off)
 	res.Attr, res.EOF = nfs.WithAttr(c.ino.attr), end == c.ino.attr.Size
 	res.Range = nfs.FileRange{File: c.file.f, Offset: int64(off), Length: int(end - off)}
 	res.Release = c.lend(off, end)
@@ -138,7 +140,7 @@ func (c call) readOnce(ctx context.Context, req *nfs.Request, off, count uint64,
 	}
 	res.EOF = end == size
 	if data.have.has(off, end) && data.file != nil {
-		data.give(c.as, off, end, res)
+		data.give(c, off, end, res)
 		ino.mu.Unlock()
 		return true, nil
 	}
@@ -158,6 +160,7 @@ func (c call) readOnce(ctx context.Context, req *nfs.Request, off, count uint64,
 	data.space.use(off, end)
 	ino.mu.Unlock()
 	t.traffic.servedCached.Add(cached)
+	c.session.readCached.Add(cached)
 
 	nfs.Wait(ctx)
 	buf := req.Buffer(int(end - off))

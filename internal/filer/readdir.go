@@ -66,6 +66,7 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 		if plus && e.inode != 0 {
 			entry.Handle = nfs.WithHandle(c.handle(e.inode))
 			if child := f.table.peek(e.inode); child != nil {
+				child.foundAt(c.ino.id, e.name)
 				entry.Attr = child.opt()
 				if !c.suid {
 					hide(&entry.Attr.Attr)

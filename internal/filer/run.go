@@ -127,7 +127,7 @@ func (f *Filer) serveAll(ctx context.Context, c *File, ring *identity.Keyring, l
 		g.Go(func() error { return serveHTTP(ctx, l.metrics, f.MetricsHandler()) })
 	}
 	if local != nil {
-		g.Go(func() error { return serveHTTP(ctx, local, f.Control(localCaller)) })
+		g.Go(func() error { return serveHTTP(ctx, local, f.local()) })
 	}
 	ready(at)
 	return g.Wait()

@@ -16,7 +16,8 @@ func (f *Filer) newServer() *nfs.Server {
 		Fsstat: f.fsstat, Fsinfo: f.fsinfo, Pathconf: f.pathconf, Commit: f.commit,
 	}
 	return &nfs.Server{
-		NFS: f.hidingSUID(procedures), Mount: f.mountProcedures(), Others: f.locks.programs(),
+		Hooks: f.meters.hooks(),
+		NFS:   f.hidingSUID(procedures), Mount: f.mountProcedures(), Others: f.locks.programs(),
 		// What is mostly answered from memory. They announce their waits: for the origin, for a fetch, for the disk.
 		Quick: []nfs.Proc{nfs.ProcGetattr, nfs.ProcLookup, nfs.ProcAccess, nfs.ProcRead, nfs.ProcReaddir, nfs.ProcReaddirplus},
 	}
@@ -48,6 +49,7 @@ func (f *Filer) lookupProc(ctx context.Context, req *nfs.Request, args *nfs.Look
 		return
 	}
 	defer f.table.put(child)
+	child.foundAt(c.ino.id, args.Name)
 	res.Object = c.handleIn(in, child.id)
 	if a, err := f.fresh(ctx, c.as, child, notBefore); err == nil {
 		res.Attr = nfs.WithAttr(child.target.show(a))

@@ -35,6 +35,7 @@ type session struct {
 	sessionRecord // Fenced and Reason are guarded by mu
 
 	calls, read, written atomic.Uint64
+	readCached           atomic.Uint64 // of read: from the cache
 
 	mu       sync.Mutex
 	inflight int                 // mu guards inflight, idle and unstable

@@ -18,6 +18,7 @@ func (f *Filer) upkeep(ctx context.Context) {
 			return
 		case <-tick.C:
 			f.drc.expire(time.Now())
+			f.meters.tick(time.Now())
 			f.watchDisk()
 		case <-f.store.kick:
 			f.makeSpace()
@@ -76,6 +77,7 @@ func (c *content) evictAll() bool {
 	asked := c.asked
 	c.reset()
 	c.asked = asked // asking again for evicted bytes does not make them new
+	c.f.store.evictedFiles.Add(1)
 	return true
 }
 

@@ -1,6 +1,10 @@
 package filer
 
-import "time"
+import (
+	"time"
+
+	"github.com/spillway/spillway/internal/filer/meter"
+)
 
 // Status describes the filer.
 type Status struct {
@@ -10,6 +14,37 @@ type Status struct {
 	Sessions      []SessionStatus
 	Cache         CacheStatus
 	Locks         LockStatus
+	Connections   int64             // of clients
+	Calls         []ProcedureStatus // NFS procedures that were called since the start
+	HotFiles      []HotFile         // those used most at present, the hottest first
+	HotClients    []HotClient
+}
+
+// ProcedureStatus describes the calls of one procedure since the filer's start.
+type ProcedureStatus struct {
+	Name    string
+	Latency meter.Latency
+	Refused map[string]uint64 `json:",omitempty"` // calls by the status they were answered with, without OK
+}
+
+// OperationStatus describes what an origin was asked since the filer's start.
+type OperationStatus struct {
+	Name    string
+	Latency meter.Latency
+}
+
+// HotFile is a file that is used much, and how much a second.
+type HotFile struct {
+	Export, Path string // Path is "" where no client has asked for the file by name since it came into memory
+	Inode        uint64
+	Calls, Bytes float64
+}
+
+// HotClient is a client that does much, and how much a second.
+type HotClient struct {
+	Address      string
+	Node         string // whose mount session it uses, if any
+	Calls, Bytes float64
 }
 
 // ExportStatus describes an export and its traffic, in bytes of file data since the filer's first start.
@@ -18,8 +53,21 @@ type ExportStatus struct {
 	LockOwner                          string // who decides about locks: "filer", "origin", "undecided" or "nobody"
 	ReadDemand, ReadAhead, ReadPrimed  uint64
 	Unused, UniqueDemand               uint64
+	UnusedAhead                        uint64 // of Unused: read ahead; the rest was primed
 	Written, Calls, Served, ServedHits uint64
 	Dirty                              uint64 // acknowledged as unstable, not yet committed
+
+	Local            bool              // the origin is on this machine: nothing of it is cached
+	OriginErrorSince time.Time         `json:",omitzero"` // since when OriginError is there
+	OriginInFlight   int64             // operations that the origin has not answered yet
+	OriginFailed     uint64            // operations that did not reach the origin, since the filer's start
+	OriginCalls      []OperationStatus // what the origin was asked
+}
+
+// Saved is how many bytes the cache has kept off the way to the origin; negative while more was loaded ahead of time than
+// has been read.
+func (e *ExportStatus) Saved() int64 {
+	return int64(e.Served) - int64(e.ReadDemand+e.ReadAhead+e.ReadPrimed)
 }
 
 // SessionStatus describes a mount session.
@@ -29,11 +77,12 @@ type SessionStatus struct {
 	Fenced               bool
 	Reason               string
 	Opened               time.Time
-	Calls, Read, Written uint64
+	Calls, Read, Written uint64 // since the filer's start; Read and Written are bytes
+	ReadCached           uint64 // of Read: from the cache
 }
 
-// CacheStatus describes the cache disk.
-type CacheStatus struct{ Capacity, Used, Inodes, Evicted uint64 }
+// CacheStatus describes the cache disk: bytes, inodes in memory, and bytes and files evicted since the start.
+type CacheStatus struct{ Capacity, Used, Inodes, Evicted, EvictedFiles uint64 }
 
 // Status returns what the filer is doing.
 func (f *Filer) Status() Status {
@@ -41,25 +90,32 @@ func (f *Filer) Status() Status {
 	for _, t := range f.targets {
 		r := t.traffic.record()
 		t.mu.Lock()
-		lastErr := t.lastErr
+		lastErr, since := t.lastErr, t.since
 		t.mu.Unlock()
+		if lastErr == "" {
+			since = time.Time{}
+		}
 		s.Exports = append(s.Exports, ExportStatus{
 			Path: t.path, Origin: t.origin.Describe(), OriginError: lastErr, LockOwner: f.locks.lockOwner(t),
 			ReadDemand: r.Demand, ReadAhead: r.Ahead, ReadPrimed: r.Primed,
-			Unused: r.UnusedAhead + r.UnusedPrimed, UniqueDemand: r.Unique,
+			Unused: r.UnusedAhead + r.UnusedPrimed, UniqueDemand: r.Unique, UnusedAhead: r.UnusedAhead,
 			Written: r.Written, Calls: r.Calls, Served: r.Served, ServedHits: r.ServedCached, Dirty: t.dirty.Load(),
+			Local: t.caps.Local, OriginErrorSince: since, OriginInFlight: t.meters.inFlight.Load(), OriginFailed: t.meters.failed.Load(), OriginCalls: t.meters.status(),
 		})
 	}
 	for _, m := range f.sessions.all() {
 		r := m.record()
 		s.Sessions = append(s.Sessions, SessionStatus{
 			ID: r.ID, Owner: r.Owner, Export: r.Export, Fenced: r.Fenced, Reason: r.Reason, Opened: r.Opened,
-			Calls: m.calls.Load(), Read: m.read.Load(), Written: m.written.Load(),
+			Calls: m.calls.Load(), Read: m.read.Load(), Written: m.written.Load(), ReadCached: m.readCached.Load(),
 		})
 	}
 	s.Locks = f.locks.status()
 	s.Cache = CacheStatus{
 		Capacity: uint64(f.store.cap), Used: uint64(f.store.cache.Bytes()), Inodes: uint64(f.table.len()), Evicted: f.store.evicted.Load(),
+		EvictedFiles: f.store.evictedFiles.Load(),
 	}
+	s.Connections, s.Calls = f.meters.connections.Load(), f.meters.status()
+	s.HotFiles, s.HotClients = f.hotFiles(hottest), f.hotClients(hottest)
 	return s
 }

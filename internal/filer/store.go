@@ -21,14 +21,15 @@ import (
 // store is the cache disk: one sparse file per (inode, generation) under data/. Files only grow and get holes punched;
 // a generation is never used again, so an open descriptor stays right for whoever still reads from it.
 type store struct {
-	dir     string
-	log     *slog.Logger
-	cap     int64  // bytes of data to keep at most
-	part    uint64 // bytes that large files are evicted by
-	cache   *replace.Cache
-	evicted atomic.Uint64
-	full    atomic.Int64 // Unix nanoseconds until which nothing is stored: the disk was full
-	kick    chan struct{}
+	dir          string
+	log          *slog.Logger
+	cap          int64  // bytes of data to keep at most
+	part         uint64 // bytes that large files are evicted by
+	cache        *replace.Cache
+	evicted      atomic.Uint64 // bytes, since the start
+	evictedFiles atomic.Uint64
+	full         atomic.Int64 // Unix nanoseconds until which nothing is stored: the disk was full
+	kick         chan struct{}
 	// disk makes the data files' system calls; tests put faults in.
 	disk disk
 

@@ -1,6 +1,10 @@
 package filer
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/spillway/spillway/internal/origin"
+)
 
 // openExport gives an export its durable number, and opens its target unless another export has. Another origin at the
 // same path is another export: handles of the old one must not reach files of the new one.
@@ -51,9 +55,10 @@ func (f *Filer) openTarget(e Export, name string, export uint32, newExport bool)
 		f.opened = append(f.opened, o)
 	}
 	t := &target{
-		id: id, name: name, path: e.Path, origin: o, caps: o.Caps(),
+		id: id, name: name, path: e.Path, caps: o.Caps(),
 		block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
 	}
+	t.origin = origin.Metered(o, t.meters.begin)
 	t.verify.Store(int64(e.Verify))
 	f.byID[id] = t
 	if _, pseudo := o.(*pseudo); !pseudo {

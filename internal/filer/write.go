@@ -39,6 +39,7 @@ func (f *Filer) write(_ context.Context, req *nfs.Request, args *nfs.WriteArgs, 
 	}
 	t.traffic.written.Add(uint64(r.N))
 	c.session.written.Add(uint64(r.N))
+	c.moved(uint64(r.N))
 	res.Count, res.Committed, res.Verifier = uint32(r.N), r.Committed, r.Verifier
 }
 

@@ -5,8 +5,8 @@
 // weak-cache-consistency data, what the origin answered is an nfs.Status. Every call runs as somebody (Cred).
 //
 // Implementations are safe for concurrent use. Calls block until the origin has answered or ctx ends; an origin that
-// cannot be reached gives fault.Unavailable, and the caller cannot know whether a mutation took place. Wrappers
-// (Retrying, Metered) add behaviour at the operation level and can be stacked.
+// cannot be reached gives fault.Unavailable, and the caller cannot know whether a mutation took place. A wrapper
+// (Metered) adds behaviour at the operation level; As finds what is below it.
 package origin
 
 import (
