@@ -15,8 +15,9 @@ import (
 
 // FilerCmd runs a filer, or speaks with one that runs on this machine.
 type FilerCmd struct {
-	Serve FilerRunCmd   `cmd:"" name:"run" default:"withargs" help:"Run a filer (what \"spillway filer\" alone does)."`
-	Prime FilerPrimeCmd `cmd:"" help:"Load files ahead of time: priming jobs of the filer on this machine."`
+	Serve  FilerRunCmd    `cmd:"" name:"run" default:"withargs" help:"Run a filer (what \"spillway filer\" alone does)."`
+	Status FilerStatusCmd `cmd:"" help:"Show what a filer does, live."`
+	Prime  FilerPrimeCmd  `cmd:"" help:"Load files ahead of time: priming jobs of the filer on this machine."`
 }
 
 // FilerRunCmd runs a filer. What the flags say goes before what the file says.
