@@ -22,6 +22,9 @@ type (
 	FilerList struct {
 		Filers []Filer `json:"filers" nullable:"false"`
 	}
+	LimitList struct {
+		Limits []Limit `json:"limits" nullable:"false" doc:"By name."`
+	}
 	PictureList struct {
 		Pictures []Picture `json:"pictures" nullable:"false" doc:"Newest first."`
 	}

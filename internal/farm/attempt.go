@@ -74,6 +74,9 @@ func (f *Farm) move(now time.Time, a *attempt, to AttemptState, reason string) {
 	f.displace(a)
 	a.rec.State, a.rec.Reason = to, reason
 	f.place(a)
+	if holdsSeats(from) && !holdsSeats(to) {
+		f.releaseSeats(now, a)
+	}
 	f.touchAttempt(a)
 	f.emitAttempt(now, a, from)
 	if was, is := unitStateOf(from), unitStateOf(to); was != is && !to.Over() {

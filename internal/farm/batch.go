@@ -14,6 +14,7 @@ type Records struct {
 	Pools     []Pool
 	Primings  []Priming
 	Decisions []Decision
+	Limits    []Limit
 	// LastSeq is the sequence number of the newest event.
 	LastSeq uint64
 }
@@ -36,6 +37,7 @@ type Batch struct {
 	Records
 	EndedSessions []SessionID // to be deleted
 	OldDecisions  []string    // to be deleted
+	OldLimits     []LimitID   // to be deleted
 	Events        []Event     // in order of Seq
 }
 
@@ -43,5 +45,5 @@ type Batch struct {
 func (b *Batch) Empty() bool {
 	return len(b.Specs) == 0 && len(b.Jobs) == 0 && len(b.Steps) == 0 && len(b.Attempts) == 0 && len(b.Sessions) == 0 &&
 		len(b.Nodes) == 0 && len(b.Pools) == 0 && len(b.Primings) == 0 && len(b.Decisions) == 0 &&
-		len(b.EndedSessions) == 0 && len(b.OldDecisions) == 0 && len(b.Events) == 0
+		len(b.EndedSessions) == 0 && len(b.OldDecisions) == 0 && len(b.Limits) == 0 && len(b.OldLimits) == 0 && len(b.Events) == 0
 }

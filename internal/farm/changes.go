@@ -32,6 +32,8 @@ type changes struct {
 	nodes        set[NodeID]
 	pools        set[PoolID]
 	primings     map[primingKey]struct{}
+	limits       set[LimitID]
+	oldLimits    set[LimitID]
 	decisions    []Decision
 	oldDecisions []string
 	events       []Event
@@ -41,7 +43,7 @@ func newChanges() changes {
 	return changes{
 		specs: set[JobID]{}, jobs: set[JobID]{}, steps: map[StepRef]struct{}{}, attempts: set[AttemptID]{},
 		sessions: set[SessionID]{}, ended: set[SessionID]{}, nodes: set[NodeID]{}, pools: set[PoolID]{},
-		primings: map[primingKey]struct{}{},
+		primings: map[primingKey]struct{}{}, limits: set[LimitID]{}, oldLimits: set[LimitID]{},
 	}
 }
 
@@ -51,6 +53,10 @@ func (f *Farm) touchAttempt(a *attempt) { f.changes.attempts.add(a.rec.ID) }
 func (f *Farm) touchSession(s *session) { f.changes.sessions.add(s.rec.ID) }
 func (f *Farm) touchNode(n *node)       { f.changes.nodes.add(n.rec.ID) }
 func (f *Farm) touchPool(p *Pool)       { f.changes.pools.add(p.ID) }
+func (f *Farm) touchLimit(l *limit) {
+	f.changes.limits.add(l.rec.ID)
+	f.changes.oldLimits.drop(l.rec.ID)
+}
 func (f *Farm) touchPriming(p *Priming) {
 	f.changes.primings[primingKey{p.Job, p.Filer}] = struct{}{}
 }
@@ -94,6 +100,10 @@ func (f *Farm) Changes() Batch {
 	for _, k := range slices.SortedFunc(maps.Keys(c.primings), comparePrimings) {
 		b.Primings = append(b.Primings, *f.primings[k])
 	}
+	for _, id := range c.limits.ordered() {
+		b.Limits = append(b.Limits, cloneLimit(&f.limits[id].rec))
+	}
+	b.OldLimits = c.oldLimits.ordered()
 	b.EndedSessions, b.Decisions, b.OldDecisions, b.Events = c.ended.ordered(), c.decisions, c.oldDecisions, c.events
 	b.LastSeq = f.seq
 	f.changes = newChanges()

@@ -25,6 +25,11 @@ func (f *Farm) Check() error {
 			return fmt.Errorf("node %s: %w", n.rec.ID, err)
 		}
 	}
+	for _, l := range f.limitList {
+		if err := f.checkLimit(l); err != nil {
+			return fmt.Errorf("limit %s: %w", l.rec.ID, err)
+		}
+	}
 	return f.checkIndexes()
 }
 
@@ -129,6 +134,22 @@ func (n *node) check() error {
 	}
 	if len(n.fencing) > 0 && !n.unfenced() && n.rec.State != NodeLost {
 		return fmt.Errorf("%d attempts wait for a fence that nobody owes", len(n.fencing))
+	}
+	return nil
+}
+
+// checkLimit counts anew who takes of a limit.
+func (f *Farm) checkLimit(l *limit) error {
+	again := &limit{rec: cloneLimit(&l.rec)}
+	f.recountLimit(again)
+	if again.held != l.held || again.settling != l.settling || len(again.nodes) != len(l.nodes) {
+		return fmt.Errorf("%d seats held on %d nodes and %d settling, a count gives %d on %d and %d", l.held, len(l.nodes), l.settling,
+			again.held, len(again.nodes), again.settling)
+	}
+	for id, h := range again.nodes {
+		if got := l.nodes[id]; got == nil || *got != *h {
+			return fmt.Errorf("node %s holds %+v, a count gives %+v", id, got, h)
+		}
 	}
 	return nil
 }

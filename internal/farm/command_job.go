@@ -25,7 +25,8 @@ type NewStep struct {
 	DependsOn []int // positions in SubmitJob.Steps
 	Needs     Requirements
 	HasOwn    bool
-	Estimate  float64 // seconds a unit, as the submitter expects; 0: unknown
+	Limits    map[LimitID]int // seats that each running task takes
+	Estimate  float64         // seconds a unit, as the submitter expects; 0: unknown
 }
 
 // CancelJob stops a job for good: pending units are canceled at once, running attempts are told to stop, what is landing

@@ -23,8 +23,8 @@ type StepDemand struct {
 	Units     int64
 	DependsOn []int
 	Needs     Requirements
-	Runnable  int64 // pending, dependencies met, not in back-off
-	Waiting   int64 // pending, but in back-off or behind a dependency
+	Runnable  int64 // pending, dependencies met, not in back-off, and there are seats of its limits
+	Waiting   int64 // pending, but in back-off or behind a dependency or a limit
 	Active    []ActiveUnit
 	// Expected seconds a unit as the submitter says; 0: unknown.
 	Expected float64
@@ -50,7 +50,7 @@ func (f *Farm) Demand(time.Time) []Demand {
 			Paused: j.rec.State == JobPaused,
 		}
 		for _, s := range j.steps {
-			d.Steps = append(d.Steps, s.demand())
+			d.Steps = append(d.Steps, f.demandOf(s))
 		}
 		active := map[int][]ActiveUnit{}
 		for _, a := range j.live {
@@ -65,13 +65,13 @@ func (f *Farm) Demand(time.Time) []Demand {
 	return out
 }
 
-func (s *step) demand() StepDemand {
+func (f *Farm) demandOf(s *step) StepDemand {
 	d := StepDemand{
 		Step: s.index, Name: s.rec.Name, Units: s.rec.Units, DependsOn: slices.Clone(s.rec.DependsOn), Needs: s.rec.Needs,
 		Expected: s.rec.Expected, Estimate: s.rec.Estimate, BySite: maps.Clone(s.rec.BySite),
 	}
 	if s.ready() {
-		d.Runnable = s.free()
+		d.Runnable = f.seatsFor(s, s.free())
 	}
 	if !s.doomed() {
 		d.Waiting = s.pending() - d.Runnable

@@ -31,6 +31,8 @@ type Farm struct {
 	primings  map[primingKey]*Priming
 	decisions []Decision // oldest first, a ring
 	backOffs  backOffs
+	limits    map[LimitID]*limit
+	limitList []*limit             // by name
 	fits      map[fitKey]*shortage // what unfit has found
 
 	// What is owed, kept so that asking costs what is owed.
@@ -50,7 +52,7 @@ func empty(cfg Config) *Farm {
 	f := &Farm{
 		cfg: cfg.withDefaults(), jobs: map[JobID]*job{}, keys: map[string]JobID{}, attempts: map[AttemptID]*attempt{},
 		sessions: map[SessionID]*session{}, nodes: map[NodeID]*node{}, pools: map[PoolID]*Pool{},
-		shapes: map[PoolID]PoolShape{}, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
+		shapes: map[PoolID]PoolShape{}, limits: map[LimitID]*limit{}, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
 		landing: set[AttemptID]{}, deadMounts: set[NodeID]{}, creating: set[NodeID]{}, deleting: set[NodeID]{},
 		fits: map[fitKey]*shortage{}, openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
 	}
@@ -106,7 +108,7 @@ func (f *Farm) Tick(now time.Time) bool {
 			changed = true
 		}
 	}
-	return changed
+	return f.tickLimits(now) || changed
 }
 
 // NextTick returns when Tick will have something to do if nothing else happens; zero: never.
@@ -116,6 +118,9 @@ func (f *Farm) NextTick() time.Time {
 		if next.IsZero() || t.Before(next) {
 			next = t
 		}
+	}
+	if at := f.nextOfLimits(); !at.IsZero() {
+		earlier(at)
 	}
 	if len(f.backOffs) > 0 {
 		earlier(f.backOffs[0].until)

@@ -10,8 +10,13 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 )
 
-// shapeOf returns a key that is equal for requirements that fit on the same nodes.
-func shapeOf(r *Requirements) string { return keyOf(r) }
+// shapeOf returns a key that is equal for requirements that fit on the same nodes and take of the same limits.
+func shapeOf(r *Requirements, limits map[LimitID]int) string {
+	if len(limits) == 0 {
+		return keyOf(r)
+	}
+	return keyOf(r) + keyOf(limits)
+}
 
 // classOf returns a key that is equal for capacities that serve the same work.
 func classOf(c *Capacity) string { return keyOf(c) }

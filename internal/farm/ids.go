@@ -26,6 +26,9 @@ type FilerID string
 // QueueID is a queue's name.
 type QueueID string
 
+// LimitID is a limit's name.
+type LimitID string
+
 // Location is a storage location's name: "nas".
 type Location string
 

@@ -14,12 +14,18 @@ import (
 func Load(cfg Config, now time.Time, r *Records) (*Farm, error) {
 	f := empty(cfg)
 	f.seq = r.LastSeq
+	for i := range r.Limits {
+		f.addLimit(&limit{rec: cloneLimit(&r.Limits[i]), nodes: map[NodeID]*holding{}})
+	}
 	if err := f.loadJobs(r); err != nil {
 		return nil, err
 	}
 	f.loadNodes(instant(now), r.Nodes)
 	if err := f.loadAttempts(r); err != nil {
 		return nil, err
+	}
+	for _, l := range f.limitList {
+		f.recountLimit(l)
 	}
 	for i := range r.Pools {
 		p := r.Pools[i]
@@ -62,7 +68,7 @@ func (f *Farm) loadJobs(r *Records) error {
 		if j == nil || s.StepRef.Step != len(j.steps) {
 			return fault.New(fault.Internal, "the store has a step %d of job %s that does not belong there", s.StepRef.Step, s.Job)
 		}
-		st := &step{job: j, index: s.StepRef.Step, rec: cloneStep(&s.Step), last: map[int64]*attempt{}, shape: shapeOf(&s.Needs)}
+		st := &step{job: j, index: s.StepRef.Step, rec: cloneStep(&s.Step), last: map[int64]*attempt{}, shape: shapeOf(&s.Needs, s.Limits)}
 		st.retake()
 		j.steps = append(j.steps, st)
 		for unit, until := range st.rec.BackOff {

@@ -46,6 +46,7 @@ type Step struct {
 	BySite    map[SiteID]Estimate `json:"bySite,omitempty"`
 	Expected  float64             `json:"expected,omitempty"` // seconds a unit as the submitter says; 0: unknown
 	HasOwn    bool                `json:"hasOwn,omitempty"`   // units name inputs of their own, to be primed before each
+	Limits    map[LimitID]int     `json:"limits,omitempty"`   // seats that each running task takes
 	Active    UnitSet             `json:"active,omitzero"`    // assigned, landing or fencing: an attempt record says which
 	Succeeded UnitSet             `json:"succeeded,omitzero"`
 	Failed    UnitSet             `json:"failed,omitzero"`
@@ -229,6 +230,40 @@ type Pool struct {
 	Created int       `json:"created"` // nodes ever created; numbers their names, which are never reused
 }
 
+// StalePolicy says what counts when the last report of a limit's use outside the farm is older than its TTL.
+type StalePolicy string
+
+// The policies. With all but StaleIgnore nothing is started before the first report.
+const (
+	StaleKeep   StalePolicy = "keep"   // the last report
+	StaleIgnore StalePolicy = "ignore" // the farm's own use alone
+	StaleHold   StalePolicy = "hold"   // nothing new is started
+)
+
+// Limit bounds how much of something is taken at once: licences, most often.
+type Limit struct {
+	ID    LimitID `json:"id"`
+	Seats int     `json:"seats"`
+	// PerNode: the tasks of one node share its seats, as many as the greediest of them needs.
+	PerNode bool `json:"perNode,omitempty"`
+	// Settle is how long a seat that was given back is not given to another, ns.
+	Settle time.Duration `json:"settle,omitempty"`
+	// TTL is how long a report of the use outside the farm counts, ns; 0: until the next one, and none is needed.
+	TTL      time.Duration `json:"ttl,omitempty"`
+	Stale    StalePolicy   `json:"stale"`
+	External int           `json:"external,omitempty"` // seats taken outside the farm, as reported
+	Reported time.Time     `json:"reported,omitzero"`
+	Overdue  bool          `json:"overdue,omitempty"` // the last report is older than TTL
+	Settling []Settling    `json:"settling,omitempty"`
+}
+
+// Settling are seats that were given back a moment ago.
+type Settling struct {
+	Node  NodeID    `json:"node,omitempty"` // which may take them again at once; only if seats are counted per node
+	Seats int       `json:"seats"`
+	Until time.Time `json:"until"`
+}
+
 // PrimingState is where a priming stands.
 type PrimingState string
 
@@ -272,7 +307,7 @@ type Decision struct {
 type Event struct {
 	Seq     uint64    `json:"seq"` // 1, 2, …; the cursor of the event stream
 	At      time.Time `json:"at"`
-	Kind    string    `json:"kind"` // job, unit, attempt, node, pool, priming, fence, receipt
+	Kind    string    `json:"kind"` // job, unit, attempt, node, pool, priming, fence, receipt, limit
 	Job     JobID     `json:"job,omitempty"`
 	Step    int       `json:"step,omitempty"`
 	Unit    int64     `json:"unit,omitempty"`

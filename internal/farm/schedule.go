@@ -26,7 +26,7 @@ func (f *Farm) Schedule(now time.Time, budget int) int {
 			continue
 		}
 		for _, s := range j.steps {
-			if s.free() == 0 || full[s.shape] || !s.ready() {
+			if s.free() == 0 || full[s.shape] || !s.ready() || f.exhausted(s) != nil {
 				continue
 			}
 			if !looked {
@@ -67,21 +67,27 @@ func (n *node) spent() bool { return n.used.VCPUs >= n.rec.Capacity.VCPUs }
 // has room for tasks of the step's shape.
 func (f *Farm) fill(now time.Time, s *step, open []*node, budget int) (assigned int, left bool) {
 	fit := f.candidates(now, s, open)
+	compare := f.nodeOrder(s)
 	for len(fit) > 0 {
 		if assigned == budget || s.free() == 0 || s.job.rec.State != JobActive || f.defect != nil {
 			return assigned, true
 		}
 		n := fit[0]
 		fit = fit[1:]
+		if !f.admits(s, n.rec.ID) { // the seats went to nodes before it
+			continue
+		}
 		if f.assign(now, s, n) {
 			assigned++
 		}
 		if n.room(&s.rec.Needs) {
-			i, _ := slices.BinarySearchFunc(fit, n, s.compareNodes)
+			i, _ := slices.BinarySearchFunc(fit, n, compare)
 			fit = slices.Insert(fit, i, n)
 		}
 	}
-	return assigned, slices.ContainsFunc(open, func(n *node) bool { return f.unfit(s, n) == nil && n.room(&s.rec.Needs) })
+	return assigned, slices.ContainsFunc(open, func(n *node) bool {
+		return f.unfit(s, n) == nil && n.room(&s.rec.Needs) && f.admits(s, n.rec.ID)
+	})
 }
 
 // candidates returns the open nodes that may run tasks of the step, best first. A site that has to be primed for the job
@@ -89,12 +95,22 @@ func (f *Farm) fill(now time.Time, s *step, open []*node, budget int) (assigned 
 func (f *Farm) candidates(now time.Time, s *step, open []*node) []*node {
 	var fit []*node
 	for _, n := range open {
-		if f.unfit(s, n) == nil && n.room(&s.rec.Needs) && !f.barred(n, s) && f.primeSite(now, s.job, n.rec.Site) {
+		if f.unfit(s, n) == nil && n.room(&s.rec.Needs) && !f.barred(n, s) && f.admits(s, n.rec.ID) && f.primeSite(now, s.job, n.rec.Site) {
 			fit = append(fit, n)
 		}
 	}
-	slices.SortFunc(fit, s.compareNodes)
+	slices.SortFunc(fit, f.nodeOrder(s))
 	return fit
+}
+
+// nodeOrder is compareNodes for a step, with those before all others that hold the seats already which its tasks need.
+func (f *Farm) nodeOrder(s *step) func(a, b *node) int {
+	if len(s.rec.Limits) == 0 {
+		return s.compareNodes
+	}
+	return func(a, b *node) int {
+		return cmp.Or(cmp.Compare(f.wants(s, a.rec.ID), f.wants(s, b.rec.ID)), s.compareNodes(a, b))
+	}
 }
 
 // compareNodes orders nodes for the step: those that are paid for anyway first, then those with an open session of the step,
@@ -173,6 +189,7 @@ func (f *Farm) assign(now time.Time, s *step, n *node) bool {
 	s.taken.Add(unit)
 	f.touchStep(s)
 	f.addAttempt(a)
+	f.takeSeats(a)
 	f.touchAttempt(a)
 	f.emit(Event{
 		At: now, Kind: "attempt", Job: j.rec.ID, Step: s.index, Unit: unit, Attempt: a.rec.ID, Node: n.rec.ID,

@@ -57,6 +57,7 @@ type task struct {
 func newSim(roll dice, fail func(string, ...any)) *sim {
 	s := &sim{roll: roll, fail: fail, now: dawn, nodes: map[farm.NodeID]*machine{}, fenced: map[uint64]bool{}, ids: map[string]int{}}
 	s.f = farm.New(config(s.ids))
+	s.setLimits(3, 2)
 	return s
 }
 
@@ -80,7 +81,7 @@ func (s *sim) step() {
 	s.provider()
 	s.storage()
 	s.f.Tick(s.now)
-	s.f.Schedule(s.now, 1+s.roll(20))
+	s.schedule()
 	b := s.f.Changes()
 	s.events = append(s.events, b.Events...)
 	if err := s.f.Check(); err != nil {
@@ -98,14 +99,14 @@ func (s *sim) machines() []*machine {
 
 // trouble is what users and machines do.
 func (s *sim) trouble() {
-	switch s.roll(14) {
+	switch s.roll(16) {
 	case 0, 1:
 		s.do(farm.SubmitJob{
 			Name: "shot", Priority: s.roll(3) * 50, MaxRetries: s.roll(3),
 			Spec: farm.JobSpec{Assets: []farm.StoragePath{{Location: nas, Path: "textures"}}},
 			Steps: []farm.NewStep{
-				{Name: "Render", Units: int64(1 + s.roll(9)), HasOwn: s.roll(2) == 0},
-				{Name: "Encode", Units: 1, DependsOn: []int{0}},
+				{Name: "Render", Units: int64(1 + s.roll(9)), HasOwn: s.roll(2) == 0, Limits: map[farm.LimitID]int{"renderer": 1}},
+				{Name: "Encode", Units: 1, DependsOn: []int{0}, Limits: [...]map[farm.LimitID]int{nil, {"encoder": 1}, {"encoder": 1, "renderer": 1}}[s.roll(3)]},
 			},
 		})
 	case 2, 3:
@@ -131,12 +132,35 @@ func (s *sim) trouble() {
 			}[s.roll(5)]
 			_, _ = s.f.Apply(s.now, c) // may be a conflict
 		}
+	case 14:
+		s.setLimits(s.roll(4), s.roll(3))
+	case 15:
+		s.do(farm.ReportLimit{Limit: "renderer", External: s.roll(3)})
 	case 8:
 		if list := s.f.Nodes(); len(list) > 0 {
 			n := list[s.roll(len(list))].ID
 			_, _ = s.f.Apply(s.now, []farm.Command{
 				farm.NodeDrain{Node: n, Stop: s.roll(2) == 0}, farm.NodeResume{Node: n},
 			}[s.roll(2)])
+		}
+	}
+}
+
+// setLimits changes how many seats there are: of the renderer, counted per node, and of the encoder, counted per task.
+func (s *sim) setLimits(renderers, encoders int) {
+	perNode, settle, ttl := true, time.Duration(s.roll(3))*time.Second, time.Duration(s.roll(2))*5*time.Second
+	stale := []farm.StalePolicy{farm.StaleKeep, farm.StaleIgnore, farm.StaleHold}[s.roll(3)]
+	s.do(farm.SetLimit{Limit: "renderer", Seats: &renderers, PerNode: &perNode, Settle: &settle, TTL: &ttl, Stale: &stale})
+	s.do(farm.SetLimit{Limit: "encoder", Seats: &encoders, Settle: &settle})
+}
+
+// schedule lets the scheduler work and checks that it gives no seat away that there is not.
+func (s *sim) schedule() {
+	before := s.f.Limits()
+	s.f.Schedule(s.now, 1+s.roll(20))
+	for i, l := range s.f.Limits() {
+		if taken := l.Held + l.SettlingSeats; taken > before[i].Held+before[i].SettlingSeats && (taken+l.Outside > l.Seats || before[i].Closed) {
+			s.fail("limit %s went from %+v to %+v", l.ID, before[i], l)
 		}
 	}
 }
@@ -385,6 +409,7 @@ func (s *sim) storage() {
 func (s *sim) finish() {
 	s.calm = true
 	s.power("ws-0", studio, "")
+	s.setLimits(4, 2)
 	for _, n := range s.f.Nodes() {
 		_, _ = s.f.Apply(s.now, farm.NodeResume{Node: n.ID})
 	}
@@ -394,6 +419,7 @@ func (s *sim) finish() {
 		}
 	}
 	for range 600 {
+		s.do(farm.ReportLimit{Limit: "renderer"})
 		if len(s.f.Demand(s.now)) == 0 {
 			break
 		}

@@ -8,6 +8,9 @@ import (
 // Records returns all records of the farm, ordered. It shares nothing with the farm.
 func (f *Farm) Records() Records {
 	r := Records{LastSeq: f.seq, Decisions: slices.Clone(f.decisions), Pools: f.Pools(), Primings: f.Primings()}
+	for _, l := range f.limitList {
+		r.Limits = append(r.Limits, cloneLimit(&l.rec))
+	}
 	for _, id := range slices.Sorted(maps.Keys(f.jobs)) {
 		j := f.jobs[id]
 		r.Specs = append(r.Specs, SpecRecord{id, j.rec.JobSpec})

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -25,6 +26,9 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 		if err := f.feasible(&c.Steps[i]); err != nil {
 			return nil, err
 		}
+		if err := f.checkNeed(&c.Steps[i]); err != nil {
+			return nil, err
+		}
 	}
 	j := &job{rec: Job{
 		ID: JobID(f.cfg.NewID("j")), Name: c.Name, Owner: c.Owner, Project: c.Project, Queue: c.Queue, Priority: c.Priority,
@@ -34,8 +38,9 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 		j.rec.Deadline = instant(c.Deadline)
 	}
 	for i, n := range c.Steps {
-		s := &step{job: j, index: i, last: map[int64]*attempt{}, shape: shapeOf(&n.Needs), rec: Step{
+		s := &step{job: j, index: i, last: map[int64]*attempt{}, shape: shapeOf(&n.Needs, n.Limits), rec: Step{
 			Name: n.Name, Units: n.Units, DependsOn: slices.Clone(n.DependsOn), Needs: n.Needs, Expected: n.Estimate, HasOwn: n.HasOwn,
+			Limits: maps.Clone(n.Limits),
 		}}
 		j.steps = append(j.steps, s)
 	}

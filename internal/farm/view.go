@@ -70,7 +70,7 @@ func (s *step) static() Step {
 	r := &s.rec
 	return Step{
 		Name: r.Name, Units: r.Units, DependsOn: r.DependsOn, Needs: r.Needs, Estimate: r.Estimate, BySite: maps.Clone(r.BySite),
-		Expected: r.Expected, HasOwn: r.HasOwn,
+		Expected: r.Expected, HasOwn: r.HasOwn, Limits: r.Limits,
 	}
 }
 

@@ -112,6 +112,8 @@ func (f *Farm) whyNode(n *node, s *step) string {
 		return "blocked for the job: " + n.rec.Blocked[s.job.rec.ID]
 	case !n.room(&s.rec.Needs):
 		return "busy"
+	case f.limited(s, n.rec.ID) != nil:
+		return f.limited(s, n.rec.ID).why()
 	case !f.primed(s.job, n.rec.Site):
 		return "waits until " + string(n.rec.Site) + " is primed"
 	}

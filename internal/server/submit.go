@@ -206,6 +206,7 @@ func (s *Server) submitJob(e *catalog.Entry, sub restv1.Submission, now time.Tim
 		n := farm.NewStep{
 			Name: step.Name, Units: step.Tasks.Len(), DependsOn: step.DependsOn, Needs: needs(step.Requirements),
 			HasOwn: e.HasOwn(i), Estimate: e.Policy.Steps[step.Name].Estimate,
+			Limits: limitsOf(e.Policy.Steps[step.Name].Limits),
 		}
 		if n.Estimate == 0 && i == widest {
 			n.Estimate = e.Policy.Estimate
@@ -213,6 +214,17 @@ func (s *Server) submitJob(e *catalog.Entry, sub restv1.Submission, now time.Tim
 		c.Steps = append(c.Steps, n)
 	}
 	return c, nil
+}
+
+func limitsOf(needs map[string]int) map[farm.LimitID]int {
+	if len(needs) == 0 {
+		return nil
+	}
+	out := make(map[farm.LimitID]int, len(needs))
+	for name, seats := range needs {
+		out[farm.LimitID(name)] = seats
+	}
+	return out
 }
 
 func widestStep(job *openjd.Job) int {

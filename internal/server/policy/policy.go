@@ -30,6 +30,8 @@ type Step struct {
 	Assets   []Pattern `yaml:"assets" json:"assets,omitempty"`     // what one task reads and no other
 	Check    Check     `yaml:"check" json:"check,omitzero"`        // of each output
 	Estimate float64   `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit, if known
+	// Limits are the seats that each running task takes, by the name of the limit.
+	Limits map[string]int `yaml:"limits" json:"limits,omitempty"`
 }
 
 // Check says how the node looks at an output.
@@ -137,6 +139,11 @@ func (s *Step) Validate() error {
 		return config.At("outputs", tooMany(s.Outputs))
 	case len(s.Assets) > maxPatterns:
 		return config.At("assets", tooMany(s.Assets))
+	}
+	for name, seats := range s.Limits {
+		if seats < 1 {
+			return config.At("limits", fault.New(fault.Invalid, "a task takes at least 1 of limit %s, not %d", name, seats))
+		}
 	}
 	return nil
 }

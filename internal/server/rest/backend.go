@@ -63,6 +63,18 @@ type Fleet interface {
 	MintToken(ctx context.Context, r restv1.TokenRequest) (restv1.Token, error)
 }
 
+// Sharing answers for what divides the farm among its users.
+type Sharing interface {
+	// Limits returns limits by name.
+	Limits(ctx context.Context) ([]restv1.Limit, error)
+	// SetLimit makes a limit or changes what is given of one. Invalid: a name that is none, a new limit without seats.
+	SetLimit(ctx context.Context, id string, c restv1.LimitChange) (restv1.Limit, error)
+	// ReportLimit takes in the use outside the farm.
+	ReportLimit(ctx context.Context, id string, r restv1.LimitReport) (restv1.Limit, error)
+	// DeleteLimit removes a limit. While jobs that are not over need it, it is Conflict.
+	DeleteLimit(ctx context.Context, id string) error
+}
+
 // Streams answers with what is long or goes on.
 type Streams interface {
 	// Events opens the farm's history at the cursor. It returns at once.

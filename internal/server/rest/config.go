@@ -29,6 +29,7 @@ type Config struct {
 	Jobs    Jobs
 	Fleet   Fleet
 	Streams Streams
+	Sharing Sharing
 
 	// Token is the secret that opens the API.
 	Token string
@@ -42,7 +43,7 @@ type Config struct {
 
 func (c Config) check() error {
 	switch {
-	case c.Jobs == nil || c.Fleet == nil || c.Streams == nil || c.Log == nil:
+	case c.Jobs == nil || c.Fleet == nil || c.Streams == nil || c.Sharing == nil || c.Log == nil:
 		return fault.New(fault.Internal, "rest: incomplete configuration")
 	case len(c.Token) < 16:
 		return fault.WithHint(fault.New(fault.Invalid, "the API token is shorter than 16 characters"),

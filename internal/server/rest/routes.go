@@ -31,6 +31,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 
 	s.jobRoutes(api)
 	s.fleetRoutes(api)
+	s.sharingRoutes(api)
 	s.logRoute(api)
 	s.pictureRoutes(api)
 	s.eventRoute(api)

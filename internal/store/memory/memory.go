@@ -112,6 +112,10 @@ func encode(tables map[string]map[string][]byte, b *farm.Batch) error {
 		return put("primings", b.Primings[i], fmt.Sprintf("%s/%s", b.Primings[i].Job, b.Primings[i].Filer))
 	})
 	each(len(b.Decisions), func(i int) error { return put("decisions", b.Decisions[i], b.Decisions[i].ID) })
+	each(len(b.Limits), func(i int) error { return put("limits", b.Limits[i], b.Limits[i].ID) })
+	for _, id := range b.OldLimits {
+		delete(tables["limits"], string(id))
+	}
 	for _, id := range b.EndedSessions {
 		delete(tables["sessions"], string(id))
 	}
@@ -133,7 +137,7 @@ func (s *Store) Load(ctx context.Context) (*farm.Records, error) {
 	err := cmp.Or(
 		decode(d, "specs", &r.Specs), decode(d, "jobs", &r.Jobs), decode(d, "steps", &r.Steps),
 		decode(d, "attempts", &r.Attempts), decode(d, "sessions", &r.Sessions), decode(d, "nodes", &r.Nodes),
-		decode(d, "pools", &r.Pools), decode(d, "primings", &r.Primings), decode(d, "decisions", &r.Decisions),
+		decode(d, "pools", &r.Pools), decode(d, "primings", &r.Primings), decode(d, "decisions", &r.Decisions), decode(d, "limits", &r.Limits),
 	)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ var columns = map[string]struct {
 	"pools":     {"id, body", 1},
 	"primings":  {"job, filer, body", 2},
 	"decisions": {"id, body", 1},
+	"limits":    {"id, body", 1},
 	"events":    {"seq, body", 1},
 }
 
@@ -45,7 +46,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		s.upserts[table] = st
 	}
-	for _, table := range []string{"sessions", "decisions"} {
+	for _, table := range []string{"sessions", "decisions", "limits"} {
 		st, err := s.write.PrepareContext(ctx, "DELETE FROM "+table+" WHERE id = ?") //nolint:sqlclosecheck // Close closes it
 		if err != nil {
 			return err
@@ -103,6 +104,9 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	for i := range b.Decisions {
 		w.upsert("decisions", &b.Decisions[i], b.Decisions[i].ID)
 	}
+	for i := range b.Limits {
+		w.upsert("limits", &b.Limits[i], string(b.Limits[i].ID))
+	}
 	for i := range b.Events {
 		w.upsert("events", &b.Events[i], b.Events[i].Seq)
 	}
@@ -111,6 +115,9 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	}
 	for _, id := range b.OldDecisions {
 		w.remove("decisions", id)
+	}
+	for _, id := range b.OldLimits {
+		w.remove("limits", string(id))
 	}
 	if n := len(b.Events); n > 0 && b.Events[n-1].Seq > s.keep && w.err == nil {
 		_, w.err = tx.ExecContext(ctx, "DELETE FROM events WHERE seq <= ?", b.Events[n-1].Seq-s.keep)

@@ -39,6 +39,7 @@ func load(ctx context.Context, tx *sql.Tx) (*farm.Records, error) {
 		read(ctx, tx, "SELECT body FROM pools ORDER BY id", &r.Pools),
 		read(ctx, tx, "SELECT body FROM primings ORDER BY job, filer", &r.Primings),
 		read(ctx, tx, "SELECT body FROM decisions ORDER BY id", &r.Decisions),
+		read(ctx, tx, "SELECT body FROM limits ORDER BY id", &r.Limits),
 		tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&r.LastSeq),
 	)
 	if err != nil {

@@ -32,7 +32,7 @@ func Full() farm.Batch {
 		}},
 		Steps: []farm.StepRecord{{StepRef: farm.StepRef{Job: "j1", Step: 0}, Step: farm.Step{
 			Name: "Render", Units: 10_000_000, DependsOn: []int{1}, Needs: needs, Estimate: farm.Estimate{Count: 2, Mean: 1.5, M2: 0.25},
-			BySite: map[farm.SiteID]farm.Estimate{"cloud": {Count: 1}}, Expected: 2, HasOwn: true, Succeeded: set,
+			BySite: map[farm.SiteID]farm.Estimate{"cloud": {Count: 1}}, Expected: 2, HasOwn: true, Limits: map[farm.LimitID]int{"nuke": 1}, Succeeded: set,
 			Failures: map[int64]int{4711: 2}, BackOff: map[int64]time.Time{4711: at},
 		}}},
 		Attempts: []farm.Attempt{{
@@ -56,7 +56,11 @@ func Full() farm.Batch {
 			Job: "j1", Filer: "cloud", State: farm.PrimingRunning, Reason: "r", Files: 4, FilesDone: 3, Bytes: 2, BytesDone: 1, Started: at,
 		}},
 		Decisions: []farm.Decision{{ID: "d1", At: at, Pool: "p", Have: 1, Want: 2, Reason: "r", Cap: "c"}},
-		LastSeq:   1,
+		Limits: []farm.Limit{{
+			ID: "nuke", Seats: 3, PerNode: true, Settle: time.Minute, TTL: time.Hour, Stale: farm.StaleHold, External: 1, Reported: at, Overdue: true,
+			Settling: []farm.Settling{{Node: "n1", Seats: 2, Until: at}},
+		}},
+		LastSeq: 1,
 	}
 	return b
 }

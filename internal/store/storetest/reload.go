@@ -57,7 +57,7 @@ func portrait(t testing.TB, f *farm.Farm) []string {
 	t.Helper()
 	lines := []string{
 		text(t, f.Records()), text(t, f.OwedFlushes(1000)), text(t, f.OwedFences()), text(t, f.OwedPrimings()),
-		text(t, f.OwedWarmings()), text(t, f.OwedCreates()), text(t, f.OwedDeletes()),
+		text(t, f.OwedWarmings()), text(t, f.OwedCreates()), text(t, f.OwedDeletes()), text(t, f.Limits()),
 	}
 	for _, n := range f.Nodes() {
 		lines = append(lines, text(t, f.Owed(n.ID)), fmt.Sprint(n.Used, n.Attempts))
@@ -115,7 +115,7 @@ func (l *life) live() {
 			Key: fmt.Sprint(l.rand.IntN(20)), Name: "shot", Priority: l.rand.IntN(100), MaxRetries: 1,
 			Spec: farm.JobSpec{Template: []byte("{}"), Assets: []farm.StoragePath{{Location: "nas", Path: "tex"}}},
 			Steps: []farm.NewStep{
-				{Name: "Render", Units: 1 + l.rand.Int64N(8), HasOwn: true}, {Name: "Encode", Units: 1, DependsOn: []int{0}},
+				{Name: "Render", Units: 1 + l.rand.Int64N(8), HasOwn: true}, {Name: "Comp", Units: 2, Limits: l.limits()}, {Name: "Encode", Units: 1, DependsOn: []int{0}},
 			},
 		})
 	case 1:
@@ -130,6 +130,11 @@ func (l *life) live() {
 				farm.SetPriority{Job: id, Priority: 7},
 			}[l.rand.IntN(5)])
 		}
+	case 4:
+		seats, perNode, settle := l.rand.IntN(4), l.rand.IntN(2) == 0, time.Duration(l.rand.IntN(3))*time.Second
+		l.apply(farm.SetLimit{Limit: "nuke", Seats: &seats, PerNode: &perNode, Settle: &settle})
+	case 5:
+		l.apply(farm.DeleteLimit{Limit: "nuke"})
 	default:
 		for range 4 {
 			l.progress()
@@ -144,6 +149,15 @@ func (l *life) live() {
 	}
 	l.farm.Tick(l.now)
 	l.farm.Schedule(l.now, 100)
+}
+
+// limits is what a step may need of the limits that there are.
+func (l *life) limits() map[farm.LimitID]int {
+	needs := map[farm.LimitID]int{}
+	for _, v := range l.farm.Limits() {
+		needs[v.ID] = 1
+	}
+	return needs
 }
 
 // apply gives a command to the farm. One that is refused changes nothing, which the comparison after a reload tells.

@@ -33,6 +33,7 @@ type Farm struct {
 	pools     []restv1.Pool
 	decisions []restv1.Decision
 	filers    []restv1.Filer
+	limits    []restv1.Limit
 	ids       int
 	tokens    int // made
 }
@@ -41,6 +42,7 @@ var (
 	_ rest.Jobs    = (*Farm)(nil)
 	_ rest.Fleet   = (*Farm)(nil)
 	_ rest.Streams = (*Farm)(nil)
+	_ rest.Sharing = (*Farm)(nil)
 )
 
 type submitted struct {

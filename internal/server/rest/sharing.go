@@ -1,0 +1,58 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/spillway/spillway/api/restv1"
+)
+
+// limitPath names a limit.
+type limitPath struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type limitChange struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body restv1.LimitChange
+}
+
+type limitReport struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body restv1.LimitReport
+}
+
+// nothing is an answer without a body.
+type nothing struct{}
+
+func (s *server) sharingRoutes(api huma.API) {
+	endpoint(s, api, http.MethodGet, "/limits", "List limits", func(ctx context.Context, _ *struct{}) (restv1.LimitList, error) {
+		list, err := s.Sharing.Limits(ctx)
+		return restv1.LimitList{Limits: some(list)}, err
+	})
+	endpoint(s, api, http.MethodPut, "/limits/{id}", "Make a limit or change one", func(ctx context.Context, in *limitChange) (restv1.Limit, error) {
+		return s.Sharing.SetLimit(ctx, in.ID, in.Body)
+	})
+	endpoint(s, api, http.MethodPost, "/limits/{id}/report", "Report a limit's use outside the farm", func(ctx context.Context, in *limitReport) (restv1.Limit, error) {
+		return s.Sharing.ReportLimit(ctx, in.ID, in.Body)
+	})
+	removal(s, api, "/limits/{id}", "Delete a limit", func(ctx context.Context, in *limitPath) error {
+		return s.Sharing.DeleteLimit(ctx, in.ID)
+	})
+}
+
+// removal registers an operation that deletes something and answers with nothing.
+func removal[I any](s *server, api huma.API, path, summary string, fn func(context.Context, *I) error) {
+	op := operation(api, http.MethodDelete, path, summary)
+	op.DefaultStatus = http.StatusNoContent
+	huma.Register(api, op, func(ctx context.Context, in *I) (*nothing, error) {
+		ctx, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		if err := fn(ctx, in); err != nil {
+			return nil, s.problemOf(ctx, err)
+		}
+		return &nothing{}, nil
+	})
+}
