@@ -43,12 +43,12 @@ func Encode(w io.Writer, p *Picture) error {
 	head := h.encode()
 	table := make([]byte, 0, 8*l.chunks)
 	start := len(head) + 8*l.chunks
-	b := &Block{}
+	b, z := &Block{}, &packer{}
 	for i := range l.chunks {
 		table = binary.LittleEndian.AppendUint64(table, uint64(start+chunks.Len()))
 		b.reset(l, i)
 		p.get(b)
-		packed, err := pack(h.Compression, b.data)
+		packed, err := z.pack(h.Compression, b.data)
 		if err != nil {
 			return err
 		}
@@ -182,8 +182,14 @@ func put32(b *bytes.Buffer, values ...uint32) {
 	}
 }
 
-// pack returns data as a chunk holds it: packed, or as it is if that is not larger.
-func pack(c Compression, data []byte) ([]byte, error) {
+// packer packs chunks, one after another.
+type packer struct {
+	to      bytes.Buffer
+	deflate *zlib.Writer
+}
+
+// pack returns data as a chunk holds it: packed, or as it is if that is not larger. It is good until the next call.
+func (p *packer) pack(c Compression, data []byte) ([]byte, error) {
 	if c == None {
 		return data, nil
 	}
@@ -192,15 +198,19 @@ func pack(c Compression, data []byte) ([]byte, error) {
 	if c == RLE {
 		out = toRLE(prepared)
 	} else {
-		var b bytes.Buffer
-		z := zlib.NewWriter(&b)
-		if _, err := z.Write(prepared); err != nil {
+		p.to.Reset()
+		if p.deflate == nil {
+			p.deflate = zlib.NewWriter(&p.to)
+		} else {
+			p.deflate.Reset(&p.to)
+		}
+		if _, err := p.deflate.Write(prepared); err != nil {
 			return nil, err
 		}
-		if err := z.Close(); err != nil {
+		if err := p.deflate.Close(); err != nil {
 			return nil, err
 		}
-		out = b.Bytes()
+		out = p.to.Bytes()
 	}
 	if len(out) >= len(data) {
 		return data, nil
