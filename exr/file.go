@@ -42,8 +42,8 @@ type entry struct {
 	index  int32 // in the part's table
 }
 
-// Open reads the headers and the offset tables of the file of size bytes. It reads each byte of them once, from the
-// front; the chunks follow them in the file. The file must not change while it is in use.
+// Open reads the headers and the offset tables of the file of size bytes, from the front, with small steps back; the chunks
+// follow them in the file. The file must not change while it is in use.
 //
 // An error is an [Error], or what r returned.
 func Open(r io.ReaderAt, size int64) (*File, error) {
@@ -123,11 +123,11 @@ func (f *File) readTables(s *scanner, drafts []*draft) error {
 		}
 		f.chunks = slices.Grow(f.chunks, l.chunks)
 		for index := range l.chunks {
-			offset := int64(binary.LittleEndian.Uint64(table[8*index:]))
-			if offset == 0 {
-				return at(at(truncated("never written"), "%s", l.where(index)), "%s", d.title(i))
+			e := entry{offset: int64(binary.LittleEndian.Uint64(table[8*index:])), part: int32(i), index: int32(index)}
+			if e.offset == 0 {
+				return at(truncated("never written"), "%s", f.where(e))
 			}
-			f.chunks = append(f.chunks, entry{offset: offset, part: int32(i), index: int32(index)})
+			f.chunks = append(f.chunks, e)
 		}
 	}
 	slices.SortFunc(f.chunks, func(a, b entry) int {

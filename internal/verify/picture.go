@@ -9,15 +9,20 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+
+	"github.com/spillway/spillway/exr"
 )
 
 // maxPixels bounds the memory of decoding: 16384 × 8192, at most 8 bytes each.
 const maxPixels = 1 << 27
 
-// format is a kind of picture that can be checked.
+// format is a kind of picture that can be checked, and is decoded at once.
 type format struct {
 	kind   string
-	magic  string
+	magic  []string // with ? for any byte
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 	// ends says that nothing may follow the picture: bytes there are the rest of an older, longer file.
@@ -26,21 +31,23 @@ type format struct {
 
 func formats() []format {
 	return []format{
-		{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, true},
-		{"jpeg", "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode, false},
+		{"png", []string{"\x89PNG\r\n\x1a\n"}, png.DecodeConfig, png.Decode, true},
+		{"jpeg", []string{"\xff\xd8\xff"}, jpeg.DecodeConfig, jpeg.Decode, false},
+		{"tiff", []string{"II*\x00", "MM\x00*"}, tiff.DecodeConfig, tiff.Decode, false},
+		{"webp", []string{"RIFF????WEBPVP8"}, webp.DecodeConfig, webp.Decode, false},
+		{"exr", []string{exr.Magic}, nil, nil, false},
 	}
 }
 
 // others are pictures that are known but not decoded here.
 func others() map[string]string {
-	return map[string]string{"GIF8": "GIF", "\x76\x2f\x31\x01": "OpenEXR", "II*\x00": "TIFF", "MM\x00*": "TIFF", "BM": "BMP", "#?RADIANCE": "Radiance HDR", "RIFF": "WebP"}
+	return map[string]string{"GIF8": "GIF", "BM": "BMP", "#?RADIANCE": "Radiance HDR", "II+\x00": "BigTIFF", "MM\x00+": "BigTIFF", "8BPS": "Photoshop"}
 }
 
-// picture decodes r completely. head reads the same file from anywhere, to look at the dimensions before memory is
-// taken. The error completes a sentence that starts with the file's name.
-func picture(r io.Reader, head io.ReaderAt, rule Rule) (Result, error) {
+// picture decodes from completely, whose size is in bytes. The error completes a sentence that starts with the file's name.
+func picture(from *forward, size int64, rule *Rule) (Result, error) {
 	start := make([]byte, 16)
-	n, err := head.ReadAt(start, 0)
+	n, err := from.file.ReadAt(start, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return Result{}, fmt.Errorf("cannot be read: %w", err)
 	}
@@ -48,29 +55,58 @@ func picture(r io.Reader, head io.ReaderAt, rule Rule) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	config, err := f.config(io.NewSectionReader(head, 0, 1<<62))
+	if f.decode == nil {
+		return openEXR(from, size, rule)
+	}
+	config, err := f.config(io.NewSectionReader(from.file, 0, size))
 	if err != nil {
 		return Result{}, broken(f, err)
 	}
-	if err := dimensions(config, rule); err != nil {
+	if err := dimensions(image.Pt(config.Width, config.Height), rule); err != nil {
 		return Result{}, err
 	}
-	buffered := bufio.NewReaderSize(r, 256<<10)
-	if _, err := f.decode(buffered); err != nil {
-		return Result{}, broken(f, err)
+	m, err := f.whole(from)
+	if err != nil {
+		return Result{}, err
 	}
-	if f.ends {
-		if _, err := buffered.ReadByte(); err != io.EOF {
-			return Result{}, fmt.Errorf("has more bytes after the end of its %s picture", f.kind)
+	if len(rule.Refuse) > 0 {
+		seen := &content{}
+		seen.see(m)
+		if err := seen.verdict(rule); err != nil {
+			return Result{}, err
 		}
 	}
 	return Result{Kind: f.kind, Width: uint32(config.Width), Height: uint32(config.Height)}, nil
 }
 
+// whole decodes the picture.
+func (f *format) whole(from *forward) (image.Image, error) {
+	if f.kind == "tiff" { // is read at offsets
+		m, err := f.decode(from)
+		if err != nil {
+			return nil, broken(*f, err)
+		}
+		return m, nil
+	}
+	buffered := bufio.NewReaderSize(from, 256<<10)
+	m, err := f.decode(buffered)
+	if err != nil {
+		return nil, broken(*f, err)
+	}
+	if f.ends {
+		if _, err := buffered.ReadByte(); !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("has more bytes after the end of its %s picture", f.kind)
+		}
+	}
+	return m, nil
+}
+
 func sniff(start []byte) (format, error) {
 	for _, f := range formats() {
-		if bytes.HasPrefix(start, []byte(f.magic)) {
-			return f, nil
+		for _, magic := range f.magic {
+			if matches(start, magic) {
+				return f, nil
+			}
 		}
 	}
 	for magic, name := range others() {
@@ -81,17 +117,29 @@ func sniff(start []byte) (format, error) {
 	if len(bytes.Trim(start, "\x00")) == 0 {
 		return format{}, errors.New("is not a picture: it starts with zeros")
 	}
-	return format{}, fmt.Errorf("is not a PNG or JPEG picture: it starts with %q", start)
+	return format{}, fmt.Errorf("is not a PNG, JPEG, TIFF, WebP or OpenEXR picture: it starts with %q", start)
 }
 
-func dimensions(c image.Config, rule Rule) error {
+func matches(start []byte, magic string) bool {
+	if len(start) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != start[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func dimensions(size image.Point, rule *Rule) error {
 	switch {
-	case c.Width <= 0 || c.Height <= 0:
+	case size.X <= 0 || size.Y <= 0:
 		return errors.New("has no pixels")
-	case int64(c.Width) > maxPixels/int64(c.Height):
-		return fmt.Errorf("claims to have %d × %d pixels, at most %d are decoded", c.Width, c.Height, maxPixels)
-	case rule.Width > 0 && int64(c.Width) != int64(rule.Width), rule.Height > 0 && int64(c.Height) != int64(rule.Height):
-		return fmt.Errorf("has %d × %d pixels, want %s × %s", c.Width, c.Height, orAny(rule.Width), orAny(rule.Height))
+	case int64(size.X) > maxPixels/int64(size.Y):
+		return fmt.Errorf("claims to have %d × %d pixels, at most %d are decoded", size.X, size.Y, maxPixels)
+	case rule.Width > 0 && int64(size.X) != int64(rule.Width), rule.Height > 0 && int64(size.Y) != int64(rule.Height):
+		return fmt.Errorf("has %d × %d pixels, want %s × %s", size.X, size.Y, orAny(rule.Width), orAny(rule.Height))
 	}
 	return nil
 }
@@ -105,8 +153,12 @@ func orAny(n uint32) string {
 
 // broken says what a decoder did not like.
 func broken(f format, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	var odd tiff.UnsupportedError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return fmt.Errorf("is truncated: its %s picture ends too early", f.kind)
+	case errors.As(err, &odd):
+		return fmt.Errorf("is a TIFF picture with %s, which cannot be checked; use the check %q: %w", string(odd), Exists, errors.ErrUnsupported)
 	}
 	return fmt.Errorf("is a damaged %s picture: %w", f.kind, err)
 }

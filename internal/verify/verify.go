@@ -1,5 +1,6 @@
-// Package verify tells whether a file that a task left is whole: it reads every byte once, hashes it, and decodes
-// pictures to their last pixel.
+// Package verify tells whether a file that a task left is whole: it reads every byte, hashes it, decodes pictures to their
+// last pixel, and refuses those that a failed render leaves. OpenEXR is decoded chunk by chunk, in bounded memory; of the
+// other formats a picture is held at once.
 //
 // It blocks as long as the file system does, so an agent calls it in a helper process with a time limit.
 package verify
@@ -23,7 +24,7 @@ type Check string
 
 // Checks.
 const (
-	Image  Check = "image"  // a PNG or JPEG picture that decodes completely
+	Image  Check = "image"  // a PNG, JPEG, TIFF, WebP or OpenEXR picture that decodes completely
 	Exists Check = "exists" // a regular file that is not empty
 	None   Check = "none"   // a regular file
 )
@@ -31,15 +32,16 @@ const (
 // Rule is what is asked of a file.
 type Rule struct {
 	Check  Check
-	Width  uint32 // pixels a picture must have; 0: any
+	Width  uint32 // pixels a picture must have, an OpenEXR picture in its display window; 0: any
 	Height uint32
+	Refuse []Flaw // of pictures
 }
 
 // Result is what a file is. Kind, Width and Height are set for checked pictures only.
 type Result struct {
 	Size   uint64
 	SHA256 string // hex
-	Kind   string // png or jpeg
+	Kind   string // png, jpeg, tiff, webp or exr
 	Width  uint32
 	Height uint32
 }
@@ -66,7 +68,7 @@ func File(ctx context.Context, path string, rule Rule) (Result, error) {
 	var out Result
 	var wrong error
 	if rule.Check == Image {
-		out, wrong = picture(r, f, rule)
+		out, wrong = picture(&forward{through: r, file: f}, before.Size(), &rule)
 	}
 	if _, err := io.Copy(io.Discard, r); err != nil && r.err == nil {
 		r.err = err
@@ -89,6 +91,11 @@ func File(ctx context.Context, path string, rule Rule) (Result, error) {
 		return Result{}, fault.New(fault.Invalid, "%s %w", path, wrong)
 	}
 	out.Size, out.SHA256 = uint64(r.count), hex.EncodeToString(r.hash.Sum(nil))
+	if rule.Check == Image && rule.refuses(Repeat) {
+		if err := repeats(ctx, path, &out); err != nil {
+			return Result{}, err
+		}
+	}
 	return out, nil
 }
 
