@@ -45,6 +45,7 @@ var adapters = map[string][]string{
 	"github.com/danielgtaylor/huma": {"internal/server"},
 	"github.com/alecthomas/kong":    {"cmd/spillway", "internal/completion"},
 	"github.com/lmittmann/tint":     {"cmd/spillway"},
+	"golang.org/x/image":            {"internal/verify"},
 
 	"github.com/aws/aws-sdk-go-v2/service/s3": {"internal/origin"},
 }

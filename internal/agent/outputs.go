@@ -10,6 +10,7 @@ import (
 	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/internal/agent/nodehelper"
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/verify"
 )
 
 // perFile is added to the time limit of a verification for each file.
@@ -89,15 +90,24 @@ func (m *mounts) expected(rules []*agentv1.OutputRule, saved []string) (paths []
 		if !ok {
 			return nil, nil, fault.New(fault.Invalid, "output %s:%s is outside its storage location", r.Location, r.Path)
 		}
-		add(p, r.Path, nodehelper.File{Path: local, Check: r.Check, Width: r.Width, Height: r.Height, Optional: r.Optional})
+		add(p, r.Path, nodehelper.File{Path: local, Check: r.Check, Width: r.Width, Height: r.Height, Refuse: r.Refuse, Optional: r.Optional})
 	}
 	for _, local := range saved {
 		local = filepath.Clean(local)
 		if p, path, ok := m.locate(local); ok {
-			add(p, path, nodehelper.File{Path: local, Check: nodehelper.Saved})
+			add(p, path, nodehelper.File{Path: local, Check: nodehelper.Auto, Refuse: defaultFlaws()})
 		}
 	}
 	return paths, files, nil
+}
+
+// defaultFlaws are what a picture that no rule names must not have.
+func defaultFlaws() []string {
+	var out []string
+	for _, f := range verify.DefaultFlaws() {
+		out = append(out, string(f))
+	}
+	return out
 }
 
 // locate returns the location that a local path lies in: that with the longest directory. The caller holds mu.

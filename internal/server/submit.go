@@ -133,7 +133,7 @@ func checkRules(e *catalog.Entry) error {
 			}
 			if unit == 0 {
 				first = outputs
-			} else if unit == 1 && len(first) > 0 && slices.Equal(first, outputs) {
+			} else if unit == 1 && len(first) > 0 && samePaths(first, outputs) {
 				err := fault.New(fault.Invalid, "spillway.yaml: steps.%s.outputs: all %d tasks would write %s", step.Name, step.Tasks.Len(), first[0].Path)
 				return fault.WithHint(err, "put a task parameter into the name, such as {{Task.Param.Frame:04}}")
 			}
@@ -143,6 +143,10 @@ func checkRules(e *catalog.Entry) error {
 		}
 	}
 	return nil
+}
+
+func samePaths(a, b []policy.Output) bool {
+	return slices.EqualFunc(a, b, func(x, y policy.Output) bool { return x.StoragePath == y.StoragePath })
 }
 
 // checkPaths finds PATH parameters that lie outside the storage, and input files that are not there.

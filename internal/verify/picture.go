@@ -111,7 +111,7 @@ func sniff(start []byte) (format, error) {
 	}
 	for magic, name := range others() {
 		if bytes.HasPrefix(start, []byte(magic)) {
-			return format{}, fmt.Errorf("seems to be %s, which cannot be checked; use the check %q", name, Exists)
+			return format{}, fmt.Errorf("seems to be %s, which cannot be checked; use the check %q: %w", name, Exists, errors.ErrUnsupported)
 		}
 	}
 	if len(bytes.Trim(start, "\x00")) == 0 {

@@ -14,6 +14,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spillway/spillway/internal/fault"
@@ -28,6 +30,15 @@ const (
 	Exists Check = "exists" // a regular file that is not empty
 	None   Check = "none"   // a regular file
 )
+
+// ByName returns Image for a file whose name ends as that of a picture that can be decoded here, and Exists for others.
+func ByName(path string) Check {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".exr":
+		return Image
+	}
+	return Exists
+}
 
 // Rule is what is asked of a file.
 type Rule struct {
@@ -49,7 +60,8 @@ type Result struct {
 // File reads the file at path and checks it. It opens the file once; what is hashed is what was decoded.
 //
 // An error is fault.Invalid if the file breaks the rule, NotFound if it does not exist, Conflict if it changed while it
-// was read, Unavailable if it cannot be read or ctx ended; it names the file and what is wrong with it.
+// was read, Unavailable if it cannot be read or ctx ended; it names the file and what is wrong with it. It wraps
+// errors.ErrUnsupported if the file may be a whole picture, of a kind that cannot be decoded here.
 func File(ctx context.Context, path string, rule Rule) (Result, error) {
 	switch rule.Check {
 	case Image, Exists, None:

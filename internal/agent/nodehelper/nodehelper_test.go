@@ -1,8 +1,11 @@
 package nodehelper_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,7 +48,7 @@ func TestVerifyThroughAHelper(t *testing.T) {
 	}
 	a, err := caller(t).Call(t.Context(), time.Minute, nodehelper.Request{Verify: &nodehelper.Verify{Files: []nodehelper.File{
 		{Path: path("good.txt"), Check: "exists", Sync: true}, {Path: path("broken.png"), Check: "image"}, {Path: path("empty.txt"), Check: "exists"},
-		{Path: path("none.txt"), Check: "exists", Sync: true}, {Path: path("none.txt"), Optional: true}, {Path: path("broken.png"), Check: nodehelper.Saved}, {Path: dir},
+		{Path: path("none.txt"), Check: "exists", Sync: true}, {Path: path("none.txt"), Optional: true}, {Path: path("broken.png"), Check: nodehelper.Auto}, {Path: dir},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +63,38 @@ func TestVerifyThroughAHelper(t *testing.T) {
 	}
 	if v := a.Verified[4]; !v.Missing || v.Problem != "" {
 		t.Errorf("an optional file: %+v", v)
+	}
+}
+
+func TestUnnamedFilesAreCheckedByTheirNames(t *testing.T) {
+	dir := t.TempDir()
+	black := image.NewGray(image.Rect(0, 0, 8, 8))
+	var data bytes.Buffer
+	if err := png.Encode(&data, black); err != nil {
+		t.Fatal(err)
+	}
+	var files []nodehelper.File
+	for _, c := range []struct {
+		name, data string
+		refuse     []string
+	}{
+		{"black.png", data.String(), []string{"black"}}, {"black.png", data.String(), nil}, {"text.tif", "Error", nil},
+		{"big.tif", "II+\x00 and more", nil}, {"scene.abc", "Ogawa", []string{"black"}},
+	} {
+		path := filepath.Join(dir, c.name)
+		if err := os.WriteFile(path, []byte(c.data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, nodehelper.File{Path: path, Check: nodehelper.Auto, Refuse: c.refuse})
+	}
+	a, err := caller(t).Call(t.Context(), time.Minute, nodehelper.Request{Verify: &nodehelper.Verify{Files: files}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"is black", "", "is not a PNG, JPEG, TIFF, WebP or OpenEXR picture", "", ""} {
+		if got := a.Verified[i].Problem; !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", files[i].Path, got, want)
+		}
 	}
 }
 

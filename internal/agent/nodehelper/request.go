@@ -64,17 +64,19 @@ type Verify struct {
 	Files []File `json:"files"`
 }
 
-// Saved is the check of a file that no rule names: its program said that it wrote it.
-const Saved = "saved"
+// Auto is the check of a file of which no rule says what it is: a picture that can be decoded here must be whole, any other
+// file must exist.
+const Auto = "auto"
 
 // File is a file to check.
 type File struct {
-	Path     string `json:"path"`  // absolute, on this node
-	Check    string `json:"check"` // image, exists, none (package verify) or Saved
-	Width    uint32 `json:"width"`
-	Height   uint32 `json:"height"`
-	Optional bool   `json:"optional"`
-	Sync     bool   `json:"sync"` // make the file and its directory durable first: a folder without a filer
+	Path     string   `json:"path"`  // absolute, on this node
+	Check    string   `json:"check"` // image, exists, none (package verify) or Auto
+	Width    uint32   `json:"width"`
+	Height   uint32   `json:"height"`
+	Refuse   []string `json:"refuse,omitempty"` // flaws of pictures (package verify)
+	Optional bool     `json:"optional"`
+	Sync     bool     `json:"sync"` // make the file and its directory durable first: a folder without a filer
 }
 
 // Answer is what came of a request.

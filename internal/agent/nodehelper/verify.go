@@ -50,7 +50,15 @@ func makeDurable(path string) error {
 
 // verify tells what is wrong with the file from a storage that can't be read.
 func (f File) verify(ctx context.Context) (Verified, error) {
-	found, err := verify.File(ctx, f.Path, verify.Rule{Check: f.check(), Width: f.Width, Height: f.Height})
+	flaws, err := verify.ParseFlaws(f.Refuse)
+	if err != nil {
+		return Verified{}, err
+	}
+	rule := verify.Rule{Check: f.check(), Width: f.Width, Height: f.Height, Refuse: flaws}
+	found, err := verify.File(ctx, f.Path, rule)
+	if f.Check == Auto && errors.Is(err, errors.ErrUnsupported) {
+		found, err = verify.File(ctx, f.Path, verify.Rule{Check: verify.Exists})
+	}
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 	case kind == fault.NotFound && f.Optional:
@@ -73,17 +81,13 @@ func (f File) verify(ctx context.Context) (Verified, error) {
 	return out, nil
 }
 
-// check is what the file must be. One that the program itself named must be whole if we can decode it.
+// check is what the file must be.
 func (f File) check() verify.Check {
 	switch f.Check {
 	case "":
 		return verify.Exists
-	case Saved:
-		switch strings.ToLower(filepath.Ext(f.Path)) {
-		case ".png", ".jpg", ".jpeg":
-			return verify.Image
-		}
-		return verify.Exists
+	case Auto:
+		return verify.ByName(f.Path)
 	}
 	return verify.Check(f.Check)
 }

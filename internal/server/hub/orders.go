@@ -114,12 +114,9 @@ func runTask(entry *catalog.Entry, a *farm.Attempt, step string, stale []farm.St
 		TaskParameters: values, AttemptNumber: uint32(a.Number),
 	}
 	for _, o := range outputs {
-		check := o.Check.Kind
-		if check == "" {
-			check = "exists"
-		}
 		task.Outputs = append(task.Outputs, &agentv1.OutputRule{
-			Location: string(o.Location), Path: o.Path, Check: check, Width: o.Check.Width, Height: o.Check.Height,
+			Location: string(o.Location), Path: o.Path, Check: o.Check.KindOrAuto(), Width: o.Check.Width, Height: o.Check.Height,
+			Refuse: o.Check.Flaws(),
 		})
 	}
 	for _, p := range stale {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/verify"
 )
 
 // Policy is a spillway.yaml, or the same object as JSON.
@@ -36,9 +37,23 @@ type Step struct {
 
 // Check says how the node looks at an output.
 type Check struct {
-	Kind   string `yaml:"kind" json:"kind,omitempty"` // image, exists (the default), none
+	Kind   string `yaml:"kind" json:"kind,omitempty"` // image, exists, none; empty: image or exists, by the file's name
 	Width  uint32 `yaml:"width" json:"width,omitempty"`
 	Height uint32 `yaml:"height" json:"height,omitempty"`
+	// Refuse are the flaws (package verify) that a picture must not have. nil: those refused by default.
+	Refuse []string `yaml:"refuse" json:"refuse,omitzero"`
+}
+
+// Flaws returns the flaws that a picture must not have.
+func (c *Check) Flaws() []string {
+	if c.Refuse != nil || c.Kind == CheckExists || c.Kind == CheckNone {
+		return c.Refuse
+	}
+	var out []string
+	for _, f := range verify.DefaultFlaws() {
+		out = append(out, string(f))
+	}
+	return out
 }
 
 // The kinds of check.
@@ -46,7 +61,16 @@ const (
 	CheckImage  = "image"
 	CheckExists = "exists"
 	CheckNone   = "none"
+	checkAuto   = "auto"
 )
+
+// KindOrAuto returns the kind, or the one that leaves it to the file's name.
+func (c *Check) KindOrAuto() string {
+	if c.Kind == "" {
+		return checkAuto
+	}
+	return c.Kind
+}
 
 const (
 	defaultPriority = 50
@@ -157,6 +181,12 @@ func (c *Check) Validate() error {
 	}
 	if c.Kind != CheckImage && (c.Width > 0 || c.Height > 0) {
 		return config.At("kind", fault.New(fault.Invalid, "width and height are checked of images only: set kind: image"))
+	}
+	if len(c.Refuse) > 0 && (c.Kind == CheckExists || c.Kind == CheckNone) {
+		return config.At("refuse", fault.New(fault.Invalid, "refuse is of images only: set kind: image"))
+	}
+	if _, err := verify.ParseFlaws(c.Refuse); err != nil {
+		return config.At("refuse", err)
 	}
 	return nil
 }

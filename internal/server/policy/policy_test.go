@@ -46,10 +46,41 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		"unknown symbol":  {"assets: ['{{Session.X}}']", "neither Param.NAME nor Task.Param.NAME"},
 		"padding":         {"assets: ['{{Param.X:4}}']", "written like :04"},
 		"check":           {"steps: {A: {check: {kind: movie}}}", "none of image, exists and none"},
+		"flaw":            {"steps: {A: {check: {refuse: [pink]}}}", "none of black, nan, magenta and repeat"},
+		"flaw of a movie": {"steps: {A: {check: {kind: exists, refuse: [black]}}}", "images only"},
 		"size of no kind": {"steps: {A: {check: {width: 3}}}", "images only"},
 	} {
 		if _, err := policy.Parse("spillway.yaml", []byte(c.text)); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestFlawsAreRefusedByDefault(t *testing.T) {
+	for text, want := range map[string]string{
+		"{}":                                     "auto black nan magenta",
+		"{kind: image}":                          "image black nan magenta",
+		"{kind: image, refuse: []}":              "image",
+		"{kind: image, refuse: [repeat, black]}": "image repeat black",
+		"{refuse: [nan]}":                        "auto nan",
+		"{kind: exists}":                         "exists",
+		"{kind: none}":                           "none",
+		"{kind: image, width: 3, height: 2, refuse: [magenta]}": "image magenta",
+	} {
+		p, err := policy.Parse("spillway.yaml", []byte("steps: {A: {check: "+text+"}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := p.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err = policy.Decode(stored); err != nil {
+			t.Fatal(err)
+		}
+		check := p.Steps["A"].Check
+		if got := strings.Join(append([]string{check.KindOrAuto()}, check.Flaws()...), " "); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

@@ -2148,9 +2148,10 @@ type OutputRule struct {
 	Location      string                 `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
 	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"` // exact path below the location
 	Optional      bool                   `protobuf:"varint,3,opt,name=optional,proto3" json:"optional,omitempty"`
-	Check         string                 `protobuf:"bytes,4,opt,name=check,proto3" json:"check,omitempty"`  // "image", "exists", "none"
+	Check         string                 `protobuf:"bytes,4,opt,name=check,proto3" json:"check,omitempty"`  // "image", "exists", "none"; "auto": image if the path ends as one's does, else exists
 	Width         uint32                 `protobuf:"varint,5,opt,name=width,proto3" json:"width,omitempty"` // 0: not checked
 	Height        uint32                 `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`
+	Refuse        []string               `protobuf:"bytes,7,rep,name=refuse,proto3" json:"refuse,omitempty"` // flaws that a picture must not have: "black", "nan", "magenta", "repeat"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2225,6 +2226,13 @@ func (x *OutputRule) GetHeight() uint32 {
 		return x.Height
 	}
 	return 0
+}
+
+func (x *OutputRule) GetRefuse() []string {
+	if x != nil {
+		return x.Refuse
+	}
+	return nil
 }
 
 type CancelAttempt struct {
@@ -2783,7 +2791,7 @@ const file_spillway_agent_v1_agent_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
 	"\vStoragePath\x12\x1a\n" +
 	"\blocation\x18\x01 \x01(\tR\blocation\x12\x12\n" +
-	"\x04path\x18\x02 \x01(\tR\x04path\"\x9c\x01\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\"\xb4\x01\n" +
 	"\n" +
 	"OutputRule\x12\x1a\n" +
 	"\blocation\x18\x01 \x01(\tR\blocation\x12\x12\n" +
@@ -2791,7 +2799,8 @@ const file_spillway_agent_v1_agent_proto_rawDesc = "" +
 	"\boptional\x18\x03 \x01(\bR\boptional\x12\x14\n" +
 	"\x05check\x18\x04 \x01(\tR\x05check\x12\x14\n" +
 	"\x05width\x18\x05 \x01(\rR\x05width\x12\x16\n" +
-	"\x06height\x18\x06 \x01(\rR\x06height\"r\n" +
+	"\x06height\x18\x06 \x01(\rR\x06height\x12\x16\n" +
+	"\x06refuse\x18\a \x03(\tR\x06refuse\"r\n" +
 	"\rCancelAttempt\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\tR\aattempt\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12/\n" +
