@@ -3,10 +3,8 @@ package verify
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"strconv"
 
@@ -19,10 +17,10 @@ func repeats(ctx context.Context, path string, found *Result) error {
 	for _, before := range previous(path) {
 		f, info, err := open(before)
 		switch {
-		case fault.KindOf(err) == fault.NotFound || errors.Is(err, fs.ErrNotExist):
+		case fault.KindOf(err) == fault.NotFound, fault.KindOf(err) == fault.Invalid: // nothing, or a folder of that name
 			continue
 		case err != nil:
-			return nil // its own check says what is wrong with it
+			return err
 		}
 		same, err := func() (bool, error) {
 			defer f.Close()
