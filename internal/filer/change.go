@@ -70,9 +70,7 @@ func (c change) endNames(wcc nfs.WccData, err error, apply func(*names)) {
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
 	n := ino.namesOf()
-	if n.listing != nil {
-		n.listing.current = false
-	}
+	n.listing.outdate()
 	if ino.target.caps.Local {
 		return
 	}

@@ -70,6 +70,7 @@ type target struct {
 	name   string // what its origin describes itself as
 	path   string // of the first export that shows it
 	origin origin.Origin
+	dirs   origin.Directories // of origin, with cookies that last
 	caps   origin.Caps
 	verify atomic.Int64 // in nanoseconds; a reload changes it
 	block  uint64

@@ -13,8 +13,8 @@ import (
 type names struct {
 	byName   map[string]uint64 // inode id; 0: the name does not exist
 	complete bool              // every name not in byName does not exist
-	listing  *listing          // the last snapshot, perhaps of an earlier state
-	making   *making           // the next one
+	listing  *listing          // the last that was begun at the start, perhaps of an earlier state
+	listings []*listing        // those that readers may go on in, the oldest first
 	epoch    uint64            // counts resets
 	lookups  map[string]*lookup
 }
@@ -34,14 +34,12 @@ func (ino *inode) namesOf() *names {
 	return ino.names
 }
 
-// reset forgets all names; a snapshot stays for clients in the middle of reading it.
+// reset forgets all names; listings stay for clients in the middle of reading them.
 func (n *names) reset() {
 	n.epoch++
-	clear(n.byName)
+	n.byName = map[string]uint64{} // clearing a large one takes a while
 	n.complete = false
-	if n.listing != nil {
-		n.listing.current = false
-	}
+	n.listing.outdate()
 }
 
 // get returns what is known of a name.
@@ -50,12 +48,15 @@ func (n *names) get(name string) (id uint64, known bool) {
 	return id, known || n.complete
 }
 
-// maxNames bounds the names kept of one directory that was never listed.
-const maxNames = 1 << 17
+// Bounds of the names that are kept of one directory: one that was never listed, and one that was.
+const (
+	maxNames  = 1 << 17
+	maxListed = 1 << 20
+)
 
 func (n *names) set(name string, id uint64) {
 	if len(n.byName) >= maxNames && !n.complete {
-		clear(n.byName)
+		n.byName = map[string]uint64{}
 	}
 	n.byName[name] = id
 }

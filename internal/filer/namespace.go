@@ -1,6 +1,7 @@
 package filer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -299,35 +300,29 @@ func (f *Filer) findJoints(ctx context.Context, e *export) (map[uint64]map[strin
 	return joints, nil
 }
 
-// overlay brings the exports that hang in the call's directory into its listing: those that the client may not enter are
-// not there, the others are, whether or not the target has such a name, and without what the target knows of it.
-func (c call) overlay(ctx context.Context, l *listing) (*listing, error) {
+// joint is an export that hangs in the call's directory.
+type joint struct {
+	name    string
+	cookie  uint64
+	visible bool // the client may enter it
+}
+
+// jointsHere returns the exports that hang in the call's directory in the order of their cookies, and all their names.
+func (c call) jointsHere(ctx context.Context) ([]joint, map[string]bool, error) {
 	if len(c.export.below) == 0 {
-		return l, nil
+		return nil, nil, nil
 	}
 	joints, err := c.f.jointsOf(ctx, c.export)
-	if err != nil || len(joints[c.ino.id]) == 0 {
-		return l, err
+	if err != nil {
+		return nil, nil, err
 	}
-	mounted := map[string]bool{}
+	var out []joint
+	names := map[string]bool{}
 	for name, to := range joints[c.ino.id] {
 		_, err := c.f.ruleFor(c.session, to, c.client)
-		mounted[name] = err == nil
+		out = append(out, joint{name, cookieOfJoint(name), err == nil})
+		names[name] = true
 	}
-	out := &listing{plus: l.plus, made: l.made}
-	for _, e := range l.entries {
-		visible, is := mounted[e.name]
-		if !is {
-			out.entries = append(out.entries, e)
-		} else if visible {
-			out.entries = append(out.entries, listed{cookie: cookieOf(e.name), fileID: e.fileID, name: e.name, joint: true})
-		}
-	}
-	for name, visible := range mounted {
-		if visible && !slices.ContainsFunc(out.entries, func(e listed) bool { return e.name == name }) {
-			out.entries = append(out.entries, listed{cookie: cookieOf(name), fileID: cookieOf(c.export.path + name), name: name, joint: true})
-		}
-	}
-	out.order()
-	return out, nil
+	slices.SortFunc(out, func(a, b joint) int { return cmp.Or(cmp.Compare(a.cookie, b.cookie), cmp.Compare(a.name, b.name)) })
+	return out, names, nil
 }

@@ -203,16 +203,15 @@ func (p *priming) folder(ctx context.Context, files *errgroup.Group, in primeIte
 		return
 	}
 	defer p.f.table.put(dir)
-	l, err := p.f.list(ctx, origin.Cred{}, dir, true, true)
-	if err != nil {
-		p.fail(in.path, err)
-		return
-	}
 	p.note(func(s *Primed) { s.Directories++ })
 	mounted := p.junctions(ctx, in)
-	for _, e := range l.entries {
+	for e, err := range p.f.eachName(ctx, dir) {
 		at := path.Join(in.path, e.name)
 		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			p.fail(in.path, err)
 			return
 		}
 		if mounted[e.name] || in.rules != nil && p.named[at] {

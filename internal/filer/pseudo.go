@@ -17,6 +17,8 @@ import (
 type pseudo struct {
 	made time.Time
 	dirs map[string][]string // clean path -> names in it, sorted
+	// sorted gives places in folders that last when exports come and go.
+	sorted *origin.Sorted
 }
 
 var _ origin.Origin = (*pseudo)(nil)
@@ -38,11 +40,12 @@ func newPseudo(exports []string) *pseudo {
 	for _, names := range p.dirs {
 		slices.Sort(names)
 	}
+	p.sorted = origin.NewSorted(p.list)
 	return p
 }
 
 func (p *pseudo) Caps() origin.Caps {
-	return origin.Caps{Local: true, MaxRead: maxIO, MaxWrite: maxIO}
+	return origin.Caps{Local: true, MaxRead: maxIO, MaxWrite: maxIO, StableCookies: true}
 }
 func (p *pseudo) Describe() string { return "namespace" }
 func (p *pseudo) Close() error     { return nil }
@@ -86,15 +89,17 @@ func (p *pseudo) Access(_ context.Context, _ origin.Cred, id origin.ID, want nfs
 	return want & (nfs.AccessRead | nfs.AccessLookup | nfs.AccessExecute), err
 }
 
-func (p *pseudo) ReadDir(_ context.Context, _ origin.Cred, id origin.ID, at origin.Cookie, plus bool) (origin.Page, error) {
+func (p *pseudo) ReadDir(ctx context.Context, as origin.Cred, id origin.ID, at origin.Cookie, plus bool) (origin.Page, error) {
+	return p.sorted.ReadDir(ctx, as, id, at, plus)
+}
+
+// list returns all names of a folder.
+func (p *pseudo) list(_ context.Context, _ origin.Cred, id origin.ID, _ origin.Cookie, plus bool) (origin.Page, error) {
 	dir, err := p.node(string(id))
 	if err != nil {
 		return origin.Page{}, err
 	}
 	page := origin.Page{Dir: nfs.WithAttr(dir.Attr), EOF: true}
-	if at.At > 0 {
-		return page, nil
-	}
 	for _, name := range p.dirs[string(id)] {
 		n, err := p.node(path.Join(string(id), name))
 		if err != nil {

@@ -2,8 +2,7 @@ package filer
 
 import (
 	"context"
-	"iter"
-	"slices"
+	"hash/fnv"
 	"time"
 
 	"github.com/spillway/spillway/internal/origin"
@@ -11,21 +10,40 @@ import (
 )
 
 func (f *Filer) readdir(ctx context.Context, req *nfs.Request, args *nfs.ReaddirArgs, res *nfs.ReaddirResult) {
-	f.readNames(ctx, req, &args.Dir, args.Cookie, false, res)
+	f.readNames(ctx, req, &args.Dir, reading{at: uint64(args.Cookie), room: int(args.Count)}, res)
 }
 
 func (f *Filer) readdirplus(ctx context.Context, req *nfs.Request, args *nfs.ReaddirplusArgs, res *nfs.ReaddirplusResult) {
-	f.readNames(ctx, req, &args.Dir, args.Cookie, true, res)
+	f.readNames(ctx, req, &args.Dir, reading{at: uint64(args.Cookie), room: int(args.MaxCount), plus: true}, res)
 }
 
-// Cookies of the two names that are in no listing.
+// reading is what a client wants to read of a directory.
+type reading struct {
+	at   uint64 // the cookie behind which
+	room int    // bytes of the reply
+	plus bool
+
+	joints map[string]bool // names under which exports hang: the origin's are not told
+}
+
+// Cookies of what comes before the origin's entries: ".", "..", and exports that hang in the directory. The origin's cookies
+// are passed on as they are; none has these values, unless by a chance of 2^-48 for each of a file system's that hashes.
 const (
-	cookieDot    = 1
-	cookieDotDot = 2
+	cookieDot    = 0x7ffa_5e1d_0c93_b401
+	cookieDotDot = cookieDot + 1
+	cookieJoint  = 0x7ffb << 48 // and a hash of the name
 )
 
-// readNames answers READDIR and READDIRPLUS from a snapshot.
-func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle, cookie nfs.Cookie, plus bool, res *nfs.ReaddirResult) {
+func cookieOfJoint(name string) uint64 { return cookieJoint | nameHash(name)>>16 }
+
+func nameHash(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
+}
+
+// readNames answers READDIR and READDIRPLUS. No client ever gets BAD_COOKIE: the verifier is always the same.
+func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle, r reading, res *nfs.ReaddirResult) {
 	c, err := f.begin(req, dir)
 	if err != nil {
 		res.Status = origin.StatusOf(err)
@@ -40,103 +58,65 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 	if err == nil {
 		err = c.allowed(ctx, c.ino, nfs.AccessRead)
 	}
-	var l *listing
+	full := false
 	if err == nil {
-		l, err = f.list(ctx, c.as, c.ino, cookie == 0, plus && !t.caps.Local)
+		full, err = c.addFirst(ctx, &r, &a, res)
 	}
-	if err == nil {
-		l, err = c.overlay(ctx, l)
+	first := len(res.Entries)
+	switch {
+	case err != nil || full:
+	case t.caps.Local:
+		err = c.addLocal(ctx, &r, res)
+	default:
+		err = c.addListed(ctx, &r, res)
 	}
-	if err != nil {
+	if err != nil && len(res.Entries) == first { // else the client has something, and asks again
 		res.Status = origin.StatusOf(c.noted(t, err))
 		return
 	}
 	res.DirAttr, res.Verifier = c.ino.opt(), nfs.Verifier{7: 1}
-	if !res.DirAttr.Present {
+	if !res.DirAttr.Present || t.caps.Local {
 		res.DirAttr = nfs.WithAttr(t.show(a))
 	}
 	if !c.suid {
 		hide(&res.DirAttr.Attr)
 	}
-	if !c.addDots(ctx, cookie, &a, res) {
-		return
-	}
-	for e := range c.entries(ctx, l.after(uint64(cookie)), plus) {
-		entry := nfs.DirEntry{FileID: e.fileID, Name: e.name, Cookie: nfs.Cookie(e.cookie)}
-		if plus && e.inode != 0 {
-			entry.Handle = nfs.WithHandle(c.handle(e.inode))
-			if child := f.table.peek(e.inode); child != nil {
-				child.foundAt(c.ino.id, e.name)
-				entry.Attr = child.opt()
-				if !c.suid {
-					hide(&entry.Attr.Attr)
-				}
-			}
-		}
-		if !res.Add(entry) {
-			return
-		}
-	}
-	res.EOF = true
 }
 
-// describeAtOnce is how many names of a page are described together: ids of files seen for the first time then cost one
-// durable write, and what no longer fits into the page is not much.
-const describeAtOnce = 64
-
-// entries yields the listed names with their inodes. An origin on this machine lists names alone, which is quick, and
-// describes each when its page is read, so that the first page does not wait for the description of the last name, and
-// attributes are never those of a snapshot.
-func (c call) entries(ctx context.Context, all []listed, plus bool) iter.Seq[listed] {
-	return func(yield func(listed) bool) {
-		for len(all) > 0 {
-			next := all
-			if plus && c.ino.target.caps.Local {
-				next = c.describe(ctx, all[:min(len(all), describeAtOnce)])
-			}
-			for _, e := range next {
-				if !yield(e) {
-					return
-				}
-			}
-			all = all[len(next):]
-		}
+// addFirst adds what comes before the origin's entries, as far as the client has not read it, and moves r to where those
+// begin. full: the page is.
+func (c call) addFirst(ctx context.Context, r *reading, self *nfs.Attr, res *nfs.ReaddirResult) (full bool, err error) {
+	joints, names, err := c.jointsHere(ctx)
+	if err != nil {
+		return false, err
 	}
-}
-
-// describe looks names up and returns them with the inodes of those that are still there and that the caller may find.
-func (c call) describe(ctx context.Context, some []listed) []listed {
-	t, sent := c.ino.target, time.Now()
-	nodes := make([]*origin.Node, len(some))
-	nfs.Wait(ctx)
-	for i, e := range some {
-		if e.joint {
+	r.joints = names
+	if r.at == 0 && !res.Add(nfs.DirEntry{FileID: self.FileID, Name: ".", Cookie: cookieDot}) {
+		return true, nil
+	}
+	if r.at == 0 || r.at == cookieDot {
+		if !res.Add(nfs.DirEntry{FileID: c.above(ctx, self), Name: "..", Cookie: cookieDotDot}) {
+			return true, nil
+		}
+		r.at = cookieDotDot
+	}
+	if r.at != cookieDotDot && r.at>>48 != cookieJoint>>48 {
+		return false, nil
+	}
+	for _, j := range joints {
+		if !j.visible || r.at != cookieDotDot && j.cookie <= r.at {
 			continue
 		}
-		if node, _, err := t.origin.Lookup(ctx, c.as, c.ino.oid, e.name); err == nil {
-			nodes[i] = &node
+		if !res.Add(nfs.DirEntry{FileID: nameHash(c.export.path+j.name) >> 1, Name: j.name, Cookie: nfs.Cookie(j.cookie)}) {
+			return true, nil
 		}
 	}
-	ids, err := c.f.adoptAll(t, nodes, sent)
-	if err != nil { // names alone are an answer too
-		c.f.log.Error("describe names", "error", err)
-		return some
-	}
-	out := slices.Clone(some)
-	for i := range out {
-		out[i].inode = ids[i]
-	}
-	return out
+	r.at = 0
+	return false, nil
 }
 
-// addDots adds "." and ".." where the reading starts with them; false when the page is full.
-func (c call) addDots(ctx context.Context, cookie nfs.Cookie, self *nfs.Attr, res *nfs.ReaddirResult) bool {
-	if cookie < cookieDot && !res.Add(nfs.DirEntry{FileID: self.FileID, Name: ".", Cookie: cookieDot}) {
-		return false
-	}
-	if cookie >= cookieDotDot {
-		return true
-	}
+// above returns the file id of the directory above the call's.
+func (c call) above(ctx context.Context, self *nfs.Attr) uint64 {
 	up := self.FileID
 	if parent, _, err := c.stepUp(ctx); err == nil {
 		parent.mu.Lock()
@@ -146,5 +126,126 @@ func (c call) addDots(ctx context.Context, cookie nfs.Cookie, self *nfs.Attr, re
 		parent.mu.Unlock()
 		c.f.table.put(parent)
 	}
-	return res.Add(nfs.DirEntry{FileID: up, Name: "..", Cookie: cookieDotDot})
+	return up
+}
+
+// addListed adds entries from a listing.
+func (c call) addListed(ctx context.Context, r *reading, res *nfs.ReaddirResult) error {
+	l, i, err := c.f.list(ctx, c.as, c.ino, r.at)
+	for err == nil {
+		var entries []listed
+		var cut bool
+		entries, cut, err = l.at(ctx, i)
+		switch {
+		case err != nil:
+		case len(entries) == 0 && cut:
+			l, i, err = c.f.list(ctx, c.as, c.ino, r.at)
+		case len(entries) == 0:
+			res.EOF = true
+			return nil
+		case !c.addEntries(entries, r, res):
+			return nil
+		}
+		i += len(entries)
+	}
+	return err
+}
+
+// addEntries adds entries and moves r behind them; false when the page is full.
+func (c call) addEntries(entries []listed, r *reading, res *nfs.ReaddirResult) bool {
+	for i := range entries {
+		e := &entries[i]
+		if r.joints[e.name] {
+			r.at = e.cookie
+			continue
+		}
+		entry := nfs.DirEntry{FileID: e.fileID, Name: e.name, Cookie: nfs.Cookie(e.cookie)}
+		if r.plus && e.inode != 0 {
+			entry.Handle = nfs.WithHandle(c.handle(e.inode))
+			if child := c.f.table.peek(e.inode); child != nil {
+				child.foundAt(c.ino.id, e.name)
+				entry.Attr = child.opt()
+				if !c.suid {
+					hide(&entry.Attr.Attr)
+				}
+			}
+		}
+		if !res.Add(entry) {
+			return false
+		}
+		r.at = e.cookie
+	}
+	return true
+}
+
+// entrySize is what an entry of READDIRPLUS takes besides its name (RFC 1813 §3.3.17), with handles of ours.
+const entrySize = 160
+
+// addLocal adds entries straight from an origin on this machine, as many as the page has room for: they are described
+// together, so that ids of files seen for the first time cost one durable write.
+func (c call) addLocal(ctx context.Context, r *reading, res *nfs.ReaddirResult) error {
+	nfs.Wait(ctx)
+	t := c.ino.target
+	for room := r.room; ; room = 4 << 10 { // a second round if the estimate was low
+		var some []origin.DirEntry
+		sent, end, at := time.Now(), false, origin.Cookie{At: r.at}
+		for room > 0 && !end {
+			p, err := t.dirs.ReadDir(ctx, c.as, c.ino.oid, at, r.plus)
+			if err != nil {
+				if origin.IsGone(err) {
+					c.f.staleFile(c.ino)
+				}
+				return err
+			}
+			for i := 0; i < len(p.Entries) && room > 0; i++ {
+				some = append(some, p.Entries[i])
+				if room -= 24 + len(p.Entries[i].Name); r.plus {
+					room -= entrySize - 24
+				}
+			}
+			at, end = p.Next, p.EOF && room > 0
+		}
+		added, err := c.addDescribed(some, r, sent, res)
+		if err != nil || !added {
+			return err
+		}
+		if end {
+			res.EOF = true
+			return nil
+		}
+	}
+}
+
+// addDescribed adds entries as the origin has just told of them and moves r behind them; false when the page is full.
+func (c call) addDescribed(some []origin.DirEntry, r *reading, sent time.Time, res *nfs.ReaddirResult) (bool, error) {
+	t, ids := c.ino.target, make([]uint64, len(some))
+	if r.plus {
+		nodes := make([]*origin.Node, len(some))
+		for i := range some {
+			nodes[i] = some[i].Node
+		}
+		var err error
+		if ids, err = c.f.adoptAll(t, nodes, sent); err != nil {
+			return false, err
+		}
+	}
+	for i := range some {
+		e := &some[i]
+		if r.joints[e.Name] {
+			r.at = e.Cookie
+			continue
+		}
+		entry := nfs.DirEntry{FileID: e.FileID, Name: e.Name, Cookie: nfs.Cookie(e.Cookie)}
+		if ids[i] != 0 {
+			entry.Handle, entry.Attr = nfs.WithHandle(c.handle(ids[i])), nfs.WithAttr(t.show(e.Node.Attr))
+			if !c.suid {
+				hide(&entry.Attr.Attr)
+			}
+		}
+		if !res.Add(entry) {
+			return false, nil
+		}
+		r.at = e.Cookie
+	}
+	return true, nil
 }

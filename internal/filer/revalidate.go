@@ -97,8 +97,8 @@ func (f *Filer) revalidate(ctx context.Context, p string) (changed bool, err err
 		return changed, err
 	}
 	ino.mu.Lock()
-	if ino.names != nil && ino.names.listing != nil { // its entries' attributes are as old as it is
-		ino.names.listing.current = false
+	if ino.names != nil { // a listing's attributes are as old as it is
+		ino.names.listing.outdate()
 	}
 	ino.mu.Unlock()
 	return changed || known && before != a.Pre(), nil

@@ -60,6 +60,8 @@ type Caps struct {
 	HardLinks bool
 	// SpecialFiles: MkNod works, at least for FIFOs.
 	SpecialFiles bool
+	// StableCookies: places in directories last (see Directories).
+	StableCookies bool
 	// WholeObjects: each durable change of a file writes all of it anew, so that writes should be gathered first.
 	WholeObjects bool
 }
@@ -108,8 +110,10 @@ type Namespace interface {
 
 // Directories lists names.
 type Directories interface {
-	// ReadDir returns entries after cookie (0: from the start) and never "." or "..". Cookies are the origin's own, good
-	// until the directory changes. With plus, entries carry Node where the origin could tell.
+	// ReadDir returns entries after cookie (0: from the start) and never "." or "..". Cookies are the origin's own. With
+	// Caps.StableCookies each entry has one, which means the same place as long as the directory lives: whatever is made
+	// or removed in between, and after a restart, the entries that follow it are those that did before. Otherwise only a
+	// page's Next is good, until the directory changes. With plus, entries carry Node where the origin could tell.
 	ReadDir(ctx context.Context, as Cred, dir ID, cookie Cookie, plus bool) (Page, error)
 }
 
@@ -131,5 +135,6 @@ type Page struct {
 type DirEntry struct {
 	Name   string
 	FileID uint64
-	Node   *Node // nil unless asked for and known
+	Cookie uint64 // the place after it
+	Node   *Node  // nil unless asked for and known
 }

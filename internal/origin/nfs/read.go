@@ -2,6 +2,7 @@ package nfs
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -147,7 +148,11 @@ func (o *Origin) Read(ctx context.Context, as origin.Cred, id origin.ID, off uin
 	}
 }
 
-// ReadDir asks READDIRPLUS or READDIR.
+// pageBytes is the size of a page: about 5,000 entries with attributes and handles, or 25,000 names. Many servers give less.
+const pageBytes = 1 << 20
+
+// ReadDir asks READDIRPLUS or READDIR. Servers that will not know a cookie without its verifier get the one of now: what
+// they then say of the cookie is true, and those whose cookies really die with a change say so again.
 func (o *Origin) ReadDir(ctx context.Context, as origin.Cred, dir origin.ID, cookie origin.Cookie, plus bool) (page origin.Page, err error) {
 	h, err := handleOf(dir)
 	if err != nil {
@@ -159,31 +164,45 @@ func (o *Origin) ReadDir(ctx context.Context, as origin.Cred, dir origin.ID, coo
 	}
 	ctx, cancel := o.patient(ctx)
 	defer cancel()
-	const pageBytes = 256 << 10 // of a reply; about 1,300 entries with attributes and handles
+	page, err = readPage(ctx, conn, o.auth(as), h, cookie, plus)
+	if errors.Is(err, nfs.ErrBadCookie) && cookie.At != 0 {
+		first, firstErr := conn.Readdir(ctx, o.auth(as), nfs.ReaddirArgs{Dir: h, Count: 1024})
+		if firstErr != nil {
+			return page, wrap(firstErr)
+		}
+		cookie.Verf = first.Verifier
+		page, err = readPage(ctx, conn, o.auth(as), h, cookie, plus)
+	}
+	return page, wrap(err)
+}
+
+func readPage(ctx context.Context, conn *nfs.Client, auth *nfs.Auth, dir nfs.Handle, cookie origin.Cookie, plus bool) (page origin.Page, err error) {
 	var res nfs.ReaddirResult
 	if plus {
-		res, err = conn.Readdirplus(ctx, o.auth(as), nfs.ReaddirplusArgs{
-			Dir: h, Cookie: nfs.Cookie(cookie.At), Verifier: cookie.Verf, DirCount: pageBytes, MaxCount: pageBytes,
+		res, err = conn.Readdirplus(ctx, auth, nfs.ReaddirplusArgs{
+			Dir: dir, Cookie: nfs.Cookie(cookie.At), Verifier: cookie.Verf, DirCount: pageBytes, MaxCount: pageBytes,
 		})
 	} else {
-		res, err = conn.Readdir(ctx, o.auth(as), nfs.ReaddirArgs{
-			Dir: h, Cookie: nfs.Cookie(cookie.At), Verifier: cookie.Verf, Count: pageBytes,
+		res, err = conn.Readdir(ctx, auth, nfs.ReaddirArgs{
+			Dir: dir, Cookie: nfs.Cookie(cookie.At), Verifier: cookie.Verf, Count: pageBytes,
 		})
 	}
 	if err != nil {
-		return page, wrap(err)
+		return page, err
 	}
 	page.EOF, page.Dir = res.EOF, res.DirAttr
 	page.Next = origin.Cookie{At: cookie.At, Verf: res.Verifier}
 	page.Entries = make([]origin.DirEntry, 0, len(res.Entries))
+	nodes := make([]origin.Node, 0, len(res.Entries)) // one allocation for all; never grown
 	for _, e := range res.Entries {
 		page.Next.At = uint64(e.Cookie)
 		if e.Name == "." || e.Name == ".." {
 			continue
 		}
-		entry := origin.DirEntry{Name: e.Name, FileID: e.FileID}
+		entry := origin.DirEntry{Name: e.Name, FileID: e.FileID, Cookie: uint64(e.Cookie)}
 		if e.Attr.Present && e.Handle.Present {
-			entry.Node = &origin.Node{ID: idOf(e.Handle.Handle), Attr: e.Attr.Attr}
+			nodes = append(nodes, origin.Node{ID: idOf(e.Handle.Handle), Attr: e.Attr.Attr})
+			entry.Node = &nodes[len(nodes)-1]
 		}
 		page.Entries = append(page.Entries, entry)
 	}

@@ -13,6 +13,9 @@ import (
 type finder interface {
 	// identify names what fd (O_PATH) refers to, seen as name in parent.
 	identify(fd int, st *unix.Statx_t, parent origin.ID, name string) (origin.ID, error)
+	// identifyName names what name in the directory dfd refers to, which st describes; false when that cannot be told
+	// without opening it.
+	identifyName(dfd int, st *unix.Statx_t, parent origin.ID, name string) (origin.ID, bool)
 	// open returns an O_PATH descriptor, or ESTALE when the file is gone.
 	open(id origin.ID) (int, error)
 	// moved notes that the file is now name in parent.
@@ -40,14 +43,32 @@ func (f handleFinder) identify(fd int, _ *unix.Statx_t, _ origin.ID, _ string) (
 	if mount != f.mount {
 		return "", unix.EXDEV
 	}
-	b := h.Bytes()
-	if len(b)+5 > origin.MaxID {
+	if len(h.Bytes())+5 > origin.MaxID {
 		return "", unix.EOVERFLOW
 	}
+	return handleID(&h), nil
+}
+
+func handleID(h *unix.FileHandle) origin.ID {
+	b := h.Bytes()
 	id := make([]byte, 0, 5+len(b))
 	id = append(id, idHandle)
 	id = binary.BigEndian.AppendUint32(id, uint32(h.Type()))
-	return origin.ID(append(id, b...)), nil
+	return origin.ID(append(id, b...))
+}
+
+// identifyName trusts a handle that was made after the file was described if it begins with the same inode number, as
+// FILEID_INO32_GEN of ext4 does (linux/exportfs.h).
+func (f handleFinder) identifyName(dfd int, st *unix.Statx_t, _ origin.ID, name string) (origin.ID, bool) {
+	const inodeAndGeneration = 1
+	h, mount, err := unix.NameToHandleAt(dfd, name, 0)
+	if err != nil || mount != f.mount || h.Type() != inodeAndGeneration || h.Size() != 8 {
+		return "", false
+	}
+	if uint64(binary.NativeEndian.Uint32(h.Bytes())) != st.Ino {
+		return "", false
+	}
+	return handleID(&h), true
 }
 
 func (f handleFinder) open(id origin.ID) (int, error) {

@@ -52,6 +52,12 @@ func (f *placeFinder) identify(_ int, st *unix.Statx_t, parent origin.ID, name s
 	return id, f.moved(id, parent, name)
 }
 
+// identifyName needs nothing but the description: it is all of the identity.
+func (f *placeFinder) identifyName(_ int, st *unix.Statx_t, parent origin.ID, name string) (origin.ID, bool) {
+	id, err := f.identify(-1, st, parent, name)
+	return id, err == nil
+}
+
 func (f *placeFinder) moved(id, parent origin.ID, name string) error {
 	if p, n, ok := f.places.Place(id); ok && p == parent && n == name {
 		return nil

@@ -46,6 +46,7 @@ type Origin struct {
 	callers callers
 	verf    *verifier
 	seed    maphash.Seed
+	sorted  *origin.Sorted // lists directories where the file system's offsets do not last; nil where they do
 	wcc     [64]sync.Mutex
 }
 
@@ -68,6 +69,9 @@ func Open(cfg Config) (*Origin, error) {
 	o := &Origin{dir: dir, root: root, callers: newCallers(), verf: newVerifier(), seed: maphash.MakeSeed()}
 	if o.mount, err = mountOf(root); err != nil {
 		o.mount = -1
+	}
+	if !lastingOffsets(root) {
+		o.sorted = origin.NewSorted(o.readNames)
 	}
 	handles, why := probeHandles(root)
 	if cfg.NoHandles {
@@ -100,7 +104,7 @@ func Open(cfg Config) (*Origin, error) {
 
 // Caps describes a local folder.
 func (o *Origin) Caps() origin.Caps {
-	return origin.Caps{Local: true, MaxRead: 1 << 20, MaxWrite: 1 << 20, Syncs: true, HardLinks: true, SpecialFiles: true}
+	return origin.Caps{Local: true, MaxRead: 1 << 20, MaxWrite: 1 << 20, Syncs: true, HardLinks: true, SpecialFiles: true, StableCookies: true}
 }
 
 // Describe returns "posix:DIR".
