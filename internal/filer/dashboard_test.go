@@ -65,7 +65,7 @@ func expressions(t *testing.T) map[string]string {
 var (
 	metricName = regexp.MustCompile(`\b(?:spillway_filer|process|go)_[a-z0-9_]+`)
 	selector   = regexp.MustCompile(`\b(spillway_filer_[a-z0-9_]+)\{([^}]*)\}`)
-	matcher    = regexp.MustCompile(`([a-z_]+)(?:=~|!~|!=|=)"`)
+	labelMatch = regexp.MustCompile(`([a-z_]+)(?:=~|!~|!=|=)"`)
 	grouping   = regexp.MustCompile(`\b(?:by|on)\s*\(([^)]*)\)`)
 	labelOf    = regexp.MustCompile(`label_values\((.*), ([a-z_]+)\)`)
 )
@@ -105,7 +105,7 @@ func TestDashboardAndAlertsAskForWhatThereIs(t *testing.T) {
 		}
 		for _, s := range selector.FindAllStringSubmatch(expr, -1) {
 			labels, _ := m.base(s[1])
-			for _, l := range matcher.FindAllStringSubmatch(s[2], -1) {
+			for _, l := range labelMatch.FindAllStringSubmatch(s[2], -1) {
 				if !slices.Contains(labels, l[1]) {
 					t.Errorf("%s: %s has no label %s", where, s[1], l[1])
 				}

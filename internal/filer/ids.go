@@ -14,9 +14,10 @@ type ids struct {
 	kv KV
 
 	mu       sync.Mutex
-	next     uint64                  // mu guards next, limit and pending
+	next     uint64                  // mu guards all but reserved
 	limit    uint64                  // ids below it are reserved durably
 	pending  map[fileKey]*allocation // being made durable
+	finished uint64                  // counts the batches that have been
 	reserved sync.Mutex              // one reservation at a time
 }
 
@@ -50,6 +51,9 @@ func openIDs(kv KV) (*ids, error) {
 func (s *ids) find(target uint32, identities []origin.ID) ([]uint64, error) {
 	out := make([]uint64, len(identities))
 	var fresh []int
+	s.mu.Lock()
+	finished := s.finished
+	s.mu.Unlock()
 	for i, id := range identities {
 		v, err := s.kv.Get(identityKey('o', target, id))
 		if err != nil {
@@ -64,12 +68,12 @@ func (s *ids) find(target uint32, identities []origin.ID) ([]uint64, error) {
 	if len(fresh) == 0 {
 		return out, nil
 	}
-	return out, s.give(target, identities, fresh, out)
+	return out, s.give(target, identities, fresh, finished, out)
 }
 
-// give allocates ids for identities[fresh], writes them in one durable batch, and waits for those that another call is
-// writing.
-func (s *ids) give(target uint32, identities []origin.ID, fresh []int, out []uint64) error {
+// give allocates ids for identities[fresh], which had none when so many batches were finished, writes them in one durable
+// batch, and waits for those that another call is writing.
+func (s *ids) give(target uint32, identities []origin.ID, fresh []int, finished uint64, out []uint64) error {
 	if err := s.ensure(uint64(len(fresh))); err != nil {
 		return err
 	}
@@ -89,10 +93,12 @@ func (s *ids) give(target uint32, identities []origin.ID, fresh []int, out []uin
 		}
 		allocs[i] = a
 	}
+	overtaken := s.finished != finished
 	s.mu.Unlock()
 
-	err := s.write(target, identities, mine, allocs)
+	err := s.write(target, identities, mine, allocs, overtaken)
 	s.mu.Lock()
+	s.finished++
 	for _, i := range mine {
 		allocs[i].err = err
 		delete(s.pending, fileKey{target, identities[i]})
@@ -111,17 +117,19 @@ func (s *ids) give(target uint32, identities []origin.ID, fresh []int, out []uin
 	return err
 }
 
-// write makes the allocations durable. Between the caller's look at the index and its entry in pending somebody else may
-// have finished: such an identity keeps the id it has.
-func (s *ids) write(target uint32, identities []origin.ID, mine []int, allocs map[int]*allocation) error {
+// write makes the allocations durable. overtaken: between the caller's look at the index and its entry in pending somebody
+// else has finished, perhaps with an identity of ours, which then keeps the id it has.
+func (s *ids) write(target uint32, identities []origin.ID, mine []int, allocs map[int]*allocation, overtaken bool) error {
 	changes := make([]Change, 0, 2*len(mine))
 	for _, i := range mine {
 		key := identityKey('o', target, identities[i])
-		if v, err := s.kv.Get(key); err != nil {
-			return err
-		} else if len(v) == 8 {
-			allocs[i].id = binary.BigEndian.Uint64(v)
-			continue
+		if overtaken {
+			if v, err := s.kv.Get(key); err != nil {
+				return err
+			} else if len(v) == 8 {
+				allocs[i].id = binary.BigEndian.Uint64(v)
+				continue
+			}
 		}
 		id := allocs[i].id
 		changes = append(changes,

@@ -42,6 +42,9 @@ type unstable struct {
 	mixed bool         // writes under different verifiers: some may be lost already
 }
 
+// maxInodes is how many inodes stay in memory, each of about half a KiB.
+const maxInodes = 1 << 20
+
 // table holds the inodes in memory. It is cut into shards, as every call takes an inode and puts it back.
 type table struct {
 	shards [64]shard
