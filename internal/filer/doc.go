@@ -8,7 +8,7 @@
 //	usagemodel, reload, commitflush, groups   what users of HPC Cache know under these names
 //	policy, rule, hostnames   which clients may enter an export, and as whom
 //	inode, chain, attrs    what is known of a file, since when, and which changes were our own
-//	names, listing         directories: names, negative names, snapshots with stable cookies
+//	names, listing, listdir, matcher   directories: names, negative names, readings with the storage's cookies
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
 //	space, persist         what leaves the cache, and what survives a crash
 //	locks, lockcalls, award, monitor, lockorigin, portmapper   advisory locks and who may be told of them

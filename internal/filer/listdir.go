@@ -119,13 +119,11 @@ func (r *dirReader) rest(ctx context.Context, at origin.Cookie) (eof bool, err e
 		defer close(line)
 		var err error
 		eof, err = r.names(ctx, at, func(b *block) error {
-			for _, send := range []func() error{
-				func() error { return put(ctx, slots, struct{}{}) },
-				func() error { return put(ctx, line, b) },
-			} {
-				if err := send(); err != nil {
-					return err
-				}
+			if err := put(ctx, slots, struct{}{}); err != nil {
+				return err
+			}
+			if err := put(ctx, line, b); err != nil {
+				return err
 			}
 			g.Go(func() error {
 				defer func() { <-slots }()

@@ -59,7 +59,7 @@ func (f *Filer) openTarget(e Export, name string, export uint32, newExport bool)
 		block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
 	}
 	t.origin = origin.Metered(o, t.meters.begin)
-	t.dirs = lasting(t.origin)
+	t.dirs = directoriesOf(t.origin)
 	t.verify.Store(int64(e.Verify))
 	f.byID[id] = t
 	if _, pseudo := o.(*pseudo); !pseudo {
@@ -89,8 +89,8 @@ func (f *Filer) numberOf(key string, fallback uint32) (id uint32, isNew bool, er
 	return id, true, f.kv.Apply([]Change{{k, binary.BigEndian.AppendUint32(nil, id)}}, true)
 }
 
-// lasting returns the origin's directories with cookies that last.
-func lasting(o origin.Origin) origin.Directories {
+// directoriesOf returns the origin's directories with cookies that last.
+func directoriesOf(o origin.Origin) origin.Directories {
 	if o.Caps().StableCookies {
 		return o
 	}

@@ -22,7 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) origin.Origin) {
 		fn   func(*testing.T, suite)
 	}{
 		{"create and read", testCreateRead}, {"create modes", testCreateModes}, {"write at the end", testSparse},
-		{"setattr", testSetAttr}, {"guard", testGuard}, {"directories", testDirectories}, {"listing", testListing},
+		{"setattr", testSetAttr}, {"guard", testGuard}, {"directories", testDirectories}, {"listing", testListing}, {"places", testPlaces},
 		{"rename", testRename}, {"hard links", testLinks}, {"symlinks", testSymlinks}, {"special files", testSpecial}, {"remove", testRemove},
 		{"identity", testIdentity}, {"wcc chains", testWCC}, {"bad names", testBadNames}, {"bad identities", testBadIDs},
 		{"access and limits", testLimits}, {"many at once", testConcurrent},
@@ -299,6 +299,63 @@ func testListing(t *testing.T, s suite) {
 			}
 			if plus && (e.Node == nil || e.Node.ID != id || e.Node.Attr.FileID != e.FileID) {
 				t.Fatalf("%s is listed as %+v", name, e)
+			}
+		}
+	}
+}
+
+// testPlaces reads on behind every entry, after another has gone, and after the entry itself has.
+func testPlaces(t *testing.T, s suite) {
+	if !s.o.Caps().StableCookies {
+		t.Skip("the origin's cookies are good only while a directory is read")
+	}
+	for i := range 60 {
+		s.create(s.root, fmt.Sprintf("name-%02d", i))
+	}
+	var names []string
+	var cookies []uint64
+	for at, eof := (origin.Cookie{}), false; !eof; {
+		p, err := s.o.ReadDir(s.ctx(), s.as, s.root, at, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range p.Entries {
+			names, cookies = append(names, e.Name), append(cookies, e.Cookie)
+		}
+		at, eof = p.Next, p.EOF
+	}
+	if len(names) != 60 {
+		t.Fatalf("%d names", len(names))
+	}
+	gone := map[string]bool{}
+	behind := func(i int) string {
+		p, err := s.o.ReadDir(s.ctx(), s.as, s.root, origin.Cookie{At: cookies[i]}, i%2 == 0)
+		if err != nil {
+			t.Fatalf("reading on behind %s: %v", names[i], err)
+		}
+		for _, e := range p.Entries {
+			if !gone[e.Name] { // who reads on may still be told of what has gone
+				return e.Name
+			}
+		}
+		return ""
+	}
+	remove := func(i int) {
+		if _, err := s.o.Remove(s.ctx(), s.as, s.root, names[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 0; i+1 < len(names); i++ {
+		if got := behind(i); got != names[i+1] {
+			t.Fatalf("behind %s is %q, not %q", names[i], got, names[i+1])
+		}
+	}
+	for i := 10; i < 40; i += 3 { // each third entry goes: those before and at it lead to the next that is there
+		remove(i)
+		gone[names[i]] = true
+		for _, at := range []int{i - 1, i} {
+			if got := behind(at); got != names[i+1] {
+				t.Fatalf("behind %s is %q, not %q, without %s", names[at], got, names[i+1], names[i])
 			}
 		}
 	}

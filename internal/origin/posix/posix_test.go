@@ -32,6 +32,21 @@ func TestConformanceByPlace(t *testing.T) {
 	origintest.Run(t, func(t *testing.T) origin.Origin { return open(t, t.TempDir(), true) })
 }
 
+// A file system whose directory offsets do not last, as far as this package knows.
+func TestConformanceInMemory(t *testing.T) {
+	if _, err := os.Stat("/dev/shm"); err != nil {
+		t.Skipf("no tmpfs at hand: %v", err)
+	}
+	origintest.Run(t, func(t *testing.T) origin.Origin {
+		dir, err := os.MkdirTemp("/dev/shm", "posix-*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		return open(t, dir, false)
+	})
+}
+
 var me = origin.Cred{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
 
 // Nothing outside the folder is reached, by link or by "..".
