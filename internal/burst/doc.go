@@ -13,4 +13,7 @@
 //
 // Against flapping, nodes are given back only if the goals are still met with a second, wider margin, and only after they
 // have been idle for a while; a node whose minimum billing is paid stays as long as there is work at all.
+//
+// A pool may be ordered to have a number of nodes instead, by a formula. The order is carried out within the pool's and the
+// farm's limits, and what the goals need is planned around it.
 package burst

@@ -77,6 +77,7 @@ type Pool struct {
 	Speed        float64       // see Home
 	WarmRequired float64       // share of a work's assets that must be there before nodes are woken for it
 	Stopped      bool          // the operator's kill switch
+	Order        *Order        // how many nodes it is to have; nil: what the goals need
 }
 
 // NodeState is what a rented node is doing.

@@ -18,6 +18,10 @@ func Plan(now time.Time, in Input) []Decision {
 	out := make([]Decision, len(in.Pools))
 	for i := range in.Pools {
 		pool := &in.Pools[i]
+		if pool.Order != nil {
+			out[i] = p.carryOut(pool, need)
+			continue
+		}
 		out[i] = p.decide(pool, need, hold.counts[pool.Name], keep.counts[pool.Name])
 	}
 	return out
@@ -44,6 +48,7 @@ func (p *planner) search(margin float64) target {
 			t.counts[pool.Name] = max(0, min(pool.Min, pool.Max))
 		}
 	}
+	p.obey(&t)
 	p.addScouts(&t)
 	t.base = p.try(t.counts)
 	t.final = t.base
@@ -200,11 +205,13 @@ func (p *planner) homeTries(w *Work, lanes []*lane) bool {
 	return free <= max(0, goal.Sub(p.now).Seconds()/4)
 }
 
-// byPrice lists the pools, the cheapest for its speed first.
+// byPrice lists the pools that are planned by goals, the cheapest for its speed first.
 func (p *planner) byPrice() []*Pool {
-	pools := make([]*Pool, len(p.in.Pools))
+	var pools []*Pool
 	for i := range p.in.Pools {
-		pools[i] = &p.in.Pools[i]
+		if p.in.Pools[i].Order == nil {
+			pools = append(pools, &p.in.Pools[i])
+		}
 	}
 	cost := func(x *Pool) float64 {
 		if x.Speed > 0 {

@@ -33,6 +33,9 @@ func anyInput(t *rapid.T) burst.Input {
 			WarmRequired: rapid.Float64Range(0, 1.5).Draw(t, "required"),
 			Stopped:      rapid.IntRange(0, 9).Draw(t, "stopped") == 0,
 		}
+		if rapid.IntRange(0, 3).Draw(t, "ordered") == 0 {
+			p.Order = &burst.Order{Nodes: rapid.IntRange(-1, 40).Draw(t, "order"), Reason: "ordered"}
+		}
 		for k := range rapid.IntRange(0, 6).Draw(t, "have") {
 			n := burst.Node{
 				Name: fmt.Sprintf("p%d-%d", i, k), State: burst.NodeState(rapid.IntRange(0, 2).Draw(t, "state")),
@@ -118,6 +121,7 @@ func TestLaterDeadlineNeverNeedsMore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput(t)
 		in.Pools, in.Settings.Budget = in.Pools[:1], nil
+		in.Pools[0].Order = nil
 		w := anyWork(t, 9, in)
 		want := func(deadline time.Duration) int {
 			w.Deadline = now.Add(deadline)
