@@ -17,7 +17,7 @@
 //	r.String()                      // "$TargetDedicatedNodes=4;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue"
 //
 // EvaluateAutoScale does both and answers in the form of the service's operation of that name. History is a bounded store of
-// samples; it can be written to and read from JSON, so that a formula can be tried on what another day has recorded.
+// samples; ReadRecording reads samples from JSON, so that a formula can be tried on what another day has recorded.
 //
 // The package is pure: it opens no file and reads no clock. The cost of any formula is bounded, in time and in memory.
 //

@@ -20,7 +20,10 @@ func ExampleFormula_Evaluate() {
 	noon := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	history := autoscale.NewHistory(autoscale.SamplePeriod, 2880)
 	for i := range 10 {
-		history.Add(noon.Add(time.Duration(i-9)*autoscale.SamplePeriod), map[string]float64{"$PendingTaskSlots": 100, "$TaskSlotsPerNode": 16})
+		history.Add(autoscale.Measurement{
+			Time:   noon.Add(time.Duration(i-9) * autoscale.SamplePeriod),
+			Values: map[string]float64{"$PendingTaskSlots": 100, "$TaskSlotsPerNode": 16},
+		})
 	}
 	f, err := autoscale.Parse(`
 		slots = avg($PendingTaskSlots.GetSample(5 * TimeInterval_Minute, 80));

@@ -16,7 +16,7 @@ func series(values map[string][]float64) *autoscale.History {
 	h := autoscale.NewHistory(autoscale.SamplePeriod, 5000)
 	for name, xs := range values {
 		for i, x := range xs {
-			h.Add(now.Add(-time.Duration(len(xs)-1-i)*autoscale.SamplePeriod), map[string]float64{name: x})
+			h.Add(autoscale.Measurement{Time: now.Add(-time.Duration(len(xs)-1-i) * autoscale.SamplePeriod), Values: map[string]float64{name: x}})
 		}
 	}
 	return h

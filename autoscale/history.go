@@ -1,12 +1,18 @@
 package autoscale
 
 import (
-	"encoding/json"
-	"fmt"
+	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
 )
+
+// Measurement is what was measured at a moment, by variable.
+type Measurement struct {
+	Time   time.Time          `json:"time"`
+	Values map[string]float64 `json:"values"`
+}
 
 // History is a bounded store of samples: of each variable the newest ones. It is not safe for use by several goroutines at
 // once, but a Snapshot is.
@@ -32,18 +38,24 @@ func (h *History) Of(variable string) []Sample {
 	return all[max(0, len(all)-h.keep):]
 }
 
-// Add notes what was measured at a moment, by variable. What is not later than a variable's newest sample, or no finite
-// number, is left out.
-func (h *History) Add(at time.Time, measured map[string]float64) {
-	for name, x := range measured {
+// Add notes a measurement. What is not later than a variable's newest sample, is no finite number or is under an unknown name
+// is left out; an alias stands for its variable.
+func (h *History) Add(m Measurement) {
+	for _, name := range slices.Sorted(maps.Keys(m.Values)) { // in order, should a variable be there under two names
+		x := m.Values[name]
+		v := vocabulary().services[name]
+		if v == nil || v.Writable || math.IsNaN(x) || math.IsInf(x, 0) {
+			continue
+		}
+		name = v.canonical()
 		all := h.series[name]
-		if math.IsNaN(x) || math.IsInf(x, 0) || len(all) > 0 && !at.After(all[len(all)-1].Time) {
+		if len(all) > 0 && !m.Time.After(all[len(all)-1].Time) {
 			continue
 		}
 		if len(all) >= 2*h.keep { // into a new array: a snapshot may read the old one
 			all = slices.Clone(all[len(all)-h.keep+1:])
 		}
-		h.series[name] = append(all, Sample{Time: at, Value: x})
+		h.series[name] = append(all, Sample{Time: m.Time, Value: x})
 	}
 }
 
@@ -56,51 +68,23 @@ func (h *History) Snapshot() *History {
 	return s
 }
 
-// recording is a history as JSON.
-type recording struct {
-	Period  float64             `json:"periodSeconds"`
-	Samples map[string][]Sample `json:"samples"` // by variable
-}
-
-// MarshalJSON writes the history: {"periodSeconds":30,"samples":{"$ActiveTasks":[{"time":"…","value":3}]}}.
-func (h *History) MarshalJSON() ([]byte, error) {
-	r := recording{Period: h.period.Seconds(), Samples: map[string][]Sample{}}
+// Measurements returns the history by moments, the oldest first.
+func (h *History) Measurements() []Measurement {
+	byTime := map[time.Time]map[string]float64{}
 	for name := range h.series {
-		r.Samples[name] = h.Of(name)
-	}
-	return json.Marshal(r)
-}
-
-// maxRecorded is how many samples of a variable a recording may hold: two weeks.
-const maxRecorded = 14 * 24 * 120
-
-// UnmarshalJSON reads what MarshalJSON writes. Samples may be in any order; variables must be ones that formulas know.
-func (h *History) UnmarshalJSON(data []byte) error {
-	r := recording{Period: SamplePeriod.Seconds()}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return fmt.Errorf("read samples: %w", err)
-	}
-	if !(r.Period >= 0.001 && r.Period <= 86400) {
-		return fmt.Errorf("read samples: a period of %s s is not between 0.001 and 86400", formatDouble(r.Period))
-	}
-	out := NewHistory(time.Duration(r.Period*float64(time.Second)), 1)
-	for name, all := range r.Samples {
-		v := vocabulary().services[name]
-		if v == nil || v.Writable {
-			return fmt.Errorf("read samples: %s is no variable with samples", name)
+		for _, s := range h.Of(name) {
+			at := s.Time.UTC().Round(0)
+			if byTime[at] == nil {
+				byTime[at] = map[string]float64{}
+			}
+			byTime[at][name] = s.Value
 		}
-		if len(all) > maxRecorded {
-			return fmt.Errorf("read samples: %d samples of %s are more than %d", len(all), name, maxRecorded)
-		}
-		if _, twice := out.series[v.canonical()]; twice {
-			return fmt.Errorf("read samples: %s is there under two names", v.canonical())
-		}
-		slices.SortStableFunc(all, func(a, b Sample) int { return a.Time.Compare(b.Time) })
-		out.keep = max(out.keep, len(all))
-		out.series[v.canonical()] = all
 	}
-	*h = *out
-	return nil
+	out := make([]Measurement, 0, len(byTime))
+	for _, at := range slices.SortedFunc(maps.Keys(byTime), time.Time.Compare) {
+		out = append(out, Measurement{Time: at, Values: byTime[at]})
+	}
+	return out
 }
 
 // Newest returns the time of the newest sample of all; zero if there is none.
@@ -112,4 +96,23 @@ func (h *History) Newest() time.Time {
 		}
 	}
 	return newest
+}
+
+// FromRecording makes a history of recorded measurements, in any order, and keeps them all. The period is the shortest time
+// between two of them, SamplePeriod if there are not two.
+func FromRecording(recorded []Measurement) *History {
+	recorded = slices.SortedStableFunc(slices.Values(recorded), func(a, b Measurement) int { return a.Time.Compare(b.Time) })
+	period := time.Duration(0)
+	for i := range recorded {
+		if i > 0 {
+			if after := recorded[i].Time.Sub(recorded[i-1].Time).Round(time.Second); after > 0 {
+				period = min(cmp.Or(period, after), after)
+			}
+		}
+	}
+	h := NewHistory(cmp.Or(period, SamplePeriod), len(recorded))
+	for _, m := range recorded {
+		h.Add(m)
+	}
+	return h
 }

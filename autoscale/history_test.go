@@ -1,7 +1,10 @@
 package autoscale_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -28,7 +31,7 @@ func TestHistory(t *testing.T) {
 		for range rapid.IntRange(0, 60).Draw(t, "steps") {
 			at = at.Add(time.Duration(rapid.IntRange(-1, 3).Draw(t, "after")) * time.Second)
 			x := rapid.SampledFrom([]float64{0, 1, 2.5, math.NaN(), math.Inf(1)}).Draw(t, "value")
-			h.Add(at, map[string]float64{"$ActiveTasks": x})
+			h.Add(autoscale.Measurement{Time: at, Values: map[string]float64{"$ActiveTasks": x, "$Nothing": 1, "$TargetDedicated": 1}})
 			if !math.IsNaN(x) && !math.IsInf(x, 0) && (len(want) == 0 || at.After(want[len(want)-1].Time)) {
 				want = append(want, autoscale.Sample{Time: at, Value: x})
 				want = want[max(0, len(want)-keep):]
@@ -45,44 +48,59 @@ func TestHistory(t *testing.T) {
 				t.Fatalf("a snapshot has become %v; it was %v", s.history.Of("$ActiveTasks"), s.want)
 			}
 		}
-		data, err := json.Marshal(h)
+		var file bytes.Buffer
+		for _, m := range h.Measurements() {
+			if err := json.NewEncoder(&file).Encode(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		recorded, err := autoscale.ReadRecording(&file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		back := new(autoscale.History)
-		if err := json.Unmarshal(data, back); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.EqualFunc(back.Of("$ActiveTasks"), want, func(a, b autoscale.Sample) bool { return a.Time.Equal(b.Time) && a.Value == b.Value }) {
+		slices.Reverse(recorded)
+		if back := autoscale.FromRecording(recorded); !slices.Equal(back.Of("$ActiveTasks"), want) {
 			t.Fatalf("read back: %v, not %v", back.Of("$ActiveTasks"), want)
 		}
 	})
 }
 
 func TestRecordings(t *testing.T) {
-	h := new(autoscale.History)
-	text := `{"samples": {"$CurrentSpotNodes": [{"time": "2026-03-04T10:00:30Z", "value": 2}, {"time": "2026-03-04T11:00:00+01:00", "value": 1}]}}`
-	if err := json.Unmarshal([]byte(text), h); err != nil {
-		t.Fatal(err)
+	recorded, err := autoscale.ReadRecording(strings.NewReader(`
+		{"time": "2026-03-04T10:00:05Z", "values": {"$CurrentSpotNodes": 2, "$ActiveTasks": 7}}
+		{"time": "2026-03-04T11:00:00+01:00", "values": {"$CurrentLowPriorityNodes": 1}} {"time": "2026-03-04T10:00:00.1Z"}`))
+	if err != nil || len(recorded) != 3 {
+		t.Fatal(recorded, err)
 	}
+	h := autoscale.FromRecording(recorded)
 	if got := shown(t, "$CurrentLowPriorityNodes.GetSample(9)", autoscale.Input{Samples: h}); got != "[1,2]" {
 		t.Errorf("the samples are %s", got)
 	}
-	if h.Period() != autoscale.SamplePeriod || !h.Newest().Equal(time.Date(2026, 3, 4, 10, 0, 30, 0, time.UTC)) {
+	if h.Period() != 5*time.Second || !h.Newest().Equal(time.Date(2026, 3, 4, 10, 0, 5, 0, time.UTC)) {
 		t.Errorf("period %v, newest %v", h.Period(), h.Newest())
 	}
+	if h := autoscale.FromRecording(nil); h.Period() != autoscale.SamplePeriod || !h.Newest().IsZero() || len(h.Measurements()) != 0 {
+		t.Errorf("of nothing: %+v", h)
+	}
+	const good = `{"time": "2026-03-04T10:00:00Z", "values": {"$ActiveTasks": 1}}`
 	for text, want := range map[string]string{
-		`[]`:                                    "cannot unmarshal array",
-		`{"periodSeconds": 0}`:                  "a period of 0 s",
-		`{"periodSeconds": 1e9}`:                "a period of 1000000000 s",
-		`{"samples": {"$Nothing": []}}`:         "$Nothing is no variable with samples",
-		`{"samples": {"$TargetDedicated": []}}`: "$TargetDedicated is no variable with samples",
-		`{"samples": {"$ActiveTasks": [{"time": "soon"}]}}`:                                           "soon",
-		`{"samples": {"$CurrentSpotNodes": [], "$CurrentLowPriorityNodes": []}}`:                      "under two names",
-		`{"samples": {"$ActiveTasks": [` + strings.Repeat(`{"value": 1},`, 41000) + `{"value": 1}]}}`: "41001 samples of $ActiveTasks are more than 40320",
+		`[]`: "measurement 1: json: cannot unmarshal array",
+		good + `{"time": "2026-03-04T10:00:00Z", "values": {"$ActiveTask": 1}}`:      "measurement 2: $ActiveTask is no variable with samples (did you mean $ActiveTasks?)",
+		good + `{"time": "2026-03-04T10:00:00Z", "values": {"$TargetDedicated": 1}}`: "measurement 2: $TargetDedicated is no variable with samples",
+		good + `{"values": {}}`:                       "measurement 2: it has no time",
+		good + `{"time": "soon"}`:                     "soon",
+		good + good[:20]:                              "unexpected EOF",
+		strings.Repeat(good, autoscale.MaxRecorded+1): "a recording has at most 40320 measurements",
 	} {
-		if err := json.Unmarshal([]byte(text), new(autoscale.History)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.60s: %v", text, err)
+		got, err := autoscale.ReadRecording(strings.NewReader(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.80s: %v", text, err)
 		}
+		if strings.HasPrefix(text, good) && len(got) == 0 {
+			t.Errorf("%.80s: what came before is lost", text)
+		}
+	}
+	if _, err := autoscale.ReadRecording(strings.NewReader(good[:20])); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("cut off: %v", err)
 	}
 }

@@ -18,8 +18,8 @@ type Samples interface {
 
 // Sample is a variable's value at a moment.
 type Sample struct {
-	Time  time.Time `json:"time"`
-	Value float64   `json:"value"`
+	Time  time.Time
+	Value float64
 }
 
 // SamplePeriod is how often the service takes samples.

@@ -13,9 +13,9 @@ func TestSamplingRules(t *testing.T) {
 	late := autoscale.NewHistory(autoscale.SamplePeriod, 1000)
 	for i := range 41 { // twenty minutes; the value is the sample's age in half minutes
 		at := now.Add(-time.Duration(40-i) * autoscale.SamplePeriod)
-		full.Add(at, map[string]float64{"$CPUPercent": float64(40 - i)})
+		full.Add(autoscale.Measurement{Time: at, Values: map[string]float64{"$CPUPercent": float64(40 - i)}})
 		if i <= 38 {
-			late.Add(at, map[string]float64{"$CPUPercent": float64(40 - i)})
+			late.Add(autoscale.Measurement{Time: at, Values: map[string]float64{"$CPUPercent": float64(40 - i)}})
 		}
 	}
 	for _, c := range []struct {
@@ -62,7 +62,7 @@ func TestSamplingRules(t *testing.T) {
 func TestSamplesOfAnotherPeriod(t *testing.T) {
 	h := autoscale.NewHistory(5*time.Second, 100)
 	for i := range 12 {
-		h.Add(now.Add(-time.Duration(11-i)*5*time.Second), map[string]float64{"$ActiveTasks": 1})
+		h.Add(autoscale.Measurement{Time: now.Add(-time.Duration(11-i) * 5 * time.Second), Values: map[string]float64{"$ActiveTasks": 1}})
 	}
 	for expression, want := range map[string]string{
 		"$ActiveTasks.GetSamplePercent(TimeInterval_Minute)":     "100",
