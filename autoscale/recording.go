@@ -24,7 +24,7 @@ func ReadRecording(r io.Reader) ([]Measurement, error) {
 		case err != nil:
 			return out, fmt.Errorf("measurement %d: %w", len(out)+1, err)
 		}
-		if err := m.check(); err != nil {
+		if err := m.Check(); err != nil {
 			return out, fmt.Errorf("measurement %d: %w", len(out)+1, err)
 		}
 		if len(out) == MaxRecorded {
@@ -34,8 +34,8 @@ func ReadRecording(r io.Reader) ([]Measurement, error) {
 	}
 }
 
-// check reports what no measurement can be.
-func (m *Measurement) check() error {
+// Check reports what no measurement can be: one without a time, or of a variable that has no samples.
+func (m *Measurement) Check() error {
 	if m.Time.IsZero() {
 		return errors.New("it has no time")
 	}

@@ -44,6 +44,8 @@ type Pool struct {
 	Decided time.Time `json:"decided,omitzero"`
 	Stopped bool      `json:"stopped" doc:"The operator's kill switch."`
 	Price   float64   `json:"price,omitempty" doc:"Of one node per hour."`
+	// Autoscale is set where a formula sizes the pool.
+	Autoscale *Autoscale `json:"autoscale,omitempty" doc:"The formula that sizes the pool, if one does."`
 }
 
 // Decision is one decision of the burst planner.

@@ -13,6 +13,9 @@ type (
 	NodeList struct {
 		Nodes []Node `json:"nodes" nullable:"false" doc:"By site and name."`
 	}
+	AutoscaleSampleList struct {
+		Samples []AutoscaleSample `json:"samples" nullable:"false"`
+	}
 	PoolList struct {
 		Pools []Pool `json:"pools" nullable:"false"`
 	}

@@ -105,6 +105,19 @@ func (c *Client) Pools(ctx context.Context) ([]restv1.Pool, error) {
 	return l.Pools, err
 }
 
+// EvaluateAutoscale evaluates a formula for a pool; nothing is changed. A formula that is wrong is an answer too.
+func (c *Client) EvaluateAutoscale(ctx context.Context, pool string, r restv1.AutoscaleRequest) (restv1.AutoscaleRun, error) {
+	var run restv1.AutoscaleRun
+	_, err := c.call(ctx, http.MethodPost, "/pools/"+url.PathEscape(pool)+"/autoscale/evaluate", nil, "", r, &run, true)
+	return run, err
+}
+
+// AutoscaleSamples lists what has been measured for a pool's formula, oldest first.
+func (c *Client) AutoscaleSamples(ctx context.Context, pool string) ([]restv1.AutoscaleSample, error) {
+	l, err := get[restv1.AutoscaleSampleList](ctx, c, "/pools/"+url.PathEscape(pool)+"/autoscale/samples", nil)
+	return l.Samples, err
+}
+
 // Decisions lists the planner's newest decisions, newest first.
 func (c *Client) Decisions(ctx context.Context, limit int) ([]restv1.Decision, error) {
 	l, err := get[restv1.DecisionList](ctx, c, "/decisions", query("limit", limit))

@@ -200,6 +200,9 @@ func (s *Server) Pools(ctx context.Context) ([]restv1.Pool, error) {
 				pool.Price = s.config.Pools[i].Price
 			}
 		}
+		if scaler := s.scalers[pool.ID]; scaler != nil {
+			pool.Autoscale = wireAutoscale(scaler.State())
+		}
 		out = append(out, pool)
 	}
 	return out, nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway/spillway/autoscale"
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/identity"
@@ -39,6 +40,8 @@ type Config struct {
 	Commit  string       `yaml:"-"`
 	Web     fs.FS        `yaml:"-"` // the web page; nil: none
 	Log     *slog.Logger `yaml:"-"`
+	// SamplePeriod is the time between two samples for formulas; 0: that of Azure Batch, 30 s.
+	SamplePeriod time.Duration `yaml:"-"`
 	// Providers are used for the pools of these names instead of those that the file describes.
 	Providers map[string]provider.Provider `yaml:"-"`
 }
@@ -96,6 +99,15 @@ type Pool struct {
 	Billing  config.Duration `yaml:"minimumBilling"` // what a started node costs at least
 	Idle     config.Duration `yaml:"idle"`           // a node without work is kept so long
 	Boot     config.Duration `yaml:"boot"`           // from the request to the first task, before it has been measured
+	Spot     bool            `yaml:"spot"`           // its nodes may be taken away: formulas size it by $TargetLowPriorityNodes
+	// Autoscale sizes the pool instead of the goals of its work; nil: the goals do.
+	Autoscale *Autoscale `yaml:"autoscale"`
+}
+
+// Autoscale is a pool's formula.
+type Autoscale struct {
+	Formula  string          `yaml:"formula,required"` // in Azure Batch's language
+	Interval config.Duration `yaml:"interval"`         // between two evaluations
 }
 
 // Capacity is what one of a pool's nodes offers.
@@ -285,6 +297,24 @@ func (c *Config) locations() (*policy.Locations, error) {
 		}
 	}
 	return policy.NewLocations(sources)
+}
+
+// The interval's bounds. Azure Batch's is from 5 minutes to a week, and 15 minutes if nothing is said.
+const (
+	shortestInterval = time.Second
+	usualInterval    = 5 * time.Minute
+	longestInterval  = 7 * 24 * time.Hour
+)
+
+// Validate checks the formula.
+func (a *Autoscale) Validate() error {
+	if d := time.Duration(a.Interval); d != 0 && (d < shortestInterval || d > longestInterval) {
+		return config.At("interval", fault.New(fault.Invalid, "a formula is evaluated every %v to %v, not every %v", shortestInterval, longestInterval, d))
+	}
+	if _, err := autoscale.Parse(a.Formula); err != nil {
+		return config.At("formula", fault.New(fault.Invalid, "%s", strings.TrimSuffix(autoscale.ErrorsOf(err).Report(), "\n")))
+	}
+	return nil
 }
 
 // Validate checks what a token is for.

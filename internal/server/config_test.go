@@ -25,6 +25,16 @@ filers:
   - {name: cloud, control: "https://10.1.0.2:7420", nfs: "10.1.0.2:2049", export: /nas, parent: edge}
 pools:
   - {name: burst, site: cloud, provider: process, command: [spillway, agent], max: 2, price: 0.4, capacity: {vcpus: 1, memory: 4GiB}}
+  - name: formula
+    site: cloud
+    command: [spillway, agent]
+    max: 9
+    spot: true
+    autoscale:
+      interval: 2m
+      formula: |
+        slots = avg($PendingTaskSlots.GetSample(5 * TimeInterval_Minute));
+        $TargetSpotNodes = ceil(slots / $TaskSlotsPerNode);
 `
 
 func load(t *testing.T, text string) error {
@@ -54,6 +64,8 @@ func TestConfig(t *testing.T) {
 		"provider":               {"provider: process", "provider: azure", "this release has: process"},
 		"no command":             {"command: [spillway, agent]", "command: []", "no command"},
 		"limits":                 {"max: 2", "max: 2, min: 3", "at least 3 and at most 2"},
+		"formula":                {"avg($Pending", "avrg($Pending", "Line 1, Col 9: Undefined function: avrg (did you mean avg?)"},
+		"formula's interval":     {"interval: 2m", "interval: 200h", "every 1s to 168h0m0s, not every 200h0m0s"},
 		"relative source":        {"{path: /mnt/nas}", "{path: mnt/nas}", "not absolute"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 type picture struct {
 	input  burst.Input
 	wanted map[string]int // of each pool
+	nodes  []farm.NodeView
 }
 
 // seen is what a look at the farm copies out of it.
@@ -43,7 +44,7 @@ func (p *planner) look(ctx context.Context, now time.Time) (picture, error) {
 		return picture{}, err
 	}
 	c := &p.server.config
-	out := picture{wanted: map[string]int{}}
+	out := picture{wanted: map[string]int{}, nodes: s.nodes}
 	homes, supplies := homesOf(s.nodes)
 	out.input.Home = homes.list
 	idle := p.idleSince(now, s.nodes)

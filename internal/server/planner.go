@@ -67,6 +67,7 @@ func (p *planner) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.order(now, &view)
 	for _, d := range burst.Plan(now, view.input) {
 		if err := p.carryOut(ctx, d, view.wanted[d.Pool]); err != nil {
 			return err

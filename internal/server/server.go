@@ -28,6 +28,7 @@ import (
 	"github.com/spillway/spillway/internal/server/join"
 	"github.com/spillway/spillway/internal/server/policy"
 	"github.com/spillway/spillway/internal/server/rest"
+	"github.com/spillway/spillway/internal/server/scale"
 	"github.com/spillway/spillway/internal/store"
 )
 
@@ -55,6 +56,7 @@ type Server struct {
 	feed      *feed
 	loop      *commit.Loop
 	planner   *planner
+	scalers   map[string]*scale.Scaler // of pools with a formula, by pool
 	refresher *refresher
 	statuses  statuses
 	handler   http.Handler
@@ -132,6 +134,9 @@ func (s *Server) openParts() (err error) {
 	}
 	s.filers = newFilers(&s.config, s.ring)
 	if s.machines, err = newMachines(&s.config); err != nil {
+		return err
+	}
+	if s.scalers, err = openScalers(&s.config); err != nil {
 		return err
 	}
 	s.loop = commit.New(commit.Config{Store: s.store, Farm: s.farmConfig, Committed: s.committed, Log: s.config.Log})

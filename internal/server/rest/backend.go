@@ -55,6 +55,11 @@ type Fleet interface {
 	// Nodes returns nodes by site and name; deleted ones only with all.
 	Nodes(ctx context.Context, all bool) ([]restv1.Node, error)
 	Pools(ctx context.Context) ([]restv1.Pool, error)
+	// EvaluateAutoscale evaluates a formula for a pool and changes nothing. A formula that is wrong, or fails, is an answer with
+	// an Error in it. NotFound: no such pool. Invalid: neither the request nor the pool has a formula; samples of unknown variables.
+	EvaluateAutoscale(ctx context.Context, pool string, r restv1.AutoscaleRequest) (restv1.AutoscaleRun, error)
+	// AutoscaleSamples returns what has been measured for a pool's formula, oldest first. Conflict: the pool has none.
+	AutoscaleSamples(ctx context.Context, pool string) ([]restv1.AutoscaleSample, error)
 	// Decisions returns the newest decisions, newest first, at most limit.
 	Decisions(ctx context.Context, limit int) ([]restv1.Decision, error)
 	// Filers returns the status of each filer, at most a few seconds old. A filer that does not answer is listed as such.

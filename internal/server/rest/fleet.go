@@ -17,6 +17,15 @@ type nodesQuery struct {
 	All bool `query:"all" doc:"Deleted ones too."`
 }
 
+type poolPath struct {
+	ID string `path:"id" maxLength:"128"`
+}
+
+type autoscaleRequest struct {
+	ID   string `path:"id" maxLength:"128"`
+	Body restv1.AutoscaleRequest
+}
+
 type tokenRequest struct{ Body restv1.TokenRequest }
 
 type limitQuery struct {
@@ -44,6 +53,13 @@ func (s *server) fleetRoutes(api huma.API) {
 	endpoint(s, api, http.MethodGet, "/pools", "List elastic pools", func(ctx context.Context, _ *struct{}) (restv1.PoolList, error) {
 		pools, err := s.Fleet.Pools(ctx)
 		return restv1.PoolList{Pools: some(pools)}, err
+	})
+	endpoint(s, api, http.MethodPost, "/pools/{id}/autoscale/evaluate", "Evaluate an autoscale formula, changing nothing", func(ctx context.Context, in *autoscaleRequest) (restv1.AutoscaleRun, error) {
+		return s.Fleet.EvaluateAutoscale(ctx, in.ID, in.Body)
+	})
+	endpoint(s, api, http.MethodGet, "/pools/{id}/autoscale/samples", "List the samples that a pool's formula sees, oldest first", func(ctx context.Context, in *poolPath) (restv1.AutoscaleSampleList, error) {
+		list, err := s.Fleet.AutoscaleSamples(ctx, in.ID)
+		return restv1.AutoscaleSampleList{Samples: some(list)}, err
 	})
 	endpoint(s, api, http.MethodGet, "/decisions", "List the burst planner's decisions, newest first", func(ctx context.Context, in *limitQuery) (restv1.DecisionList, error) {
 		list, err := s.Fleet.Decisions(ctx, in.Limit)

@@ -90,13 +90,28 @@ func TestFleetEndpoints(t *testing.T) {
 	if p := get[restv1.PoolList](f, "/api/v1/pools"); len(p.Pools) != 1 || p.Pools[0].Wanted != 2 {
 		t.Errorf("pools: %+v", p)
 	}
+	status, _, body := f.request("POST", "/api/v1/pools/burst/autoscale/evaluate", `{"formula":"$TargetDedicatedNodes = 2"}`)
+	if run := decode[restv1.AutoscaleRun](t, body); status != http.StatusOK || run.Nodes != 2 || run.Timestamp.IsZero() {
+		t.Errorf("a formula: %d %s", status, body)
+	}
+	for path, want := range map[string]int{"/pools/bursty/autoscale/evaluate": http.StatusNotFound, "/pools/burst/autoscale/evaluate": http.StatusUnprocessableEntity} {
+		if status, _, body := f.request("POST", "/api/v1"+path, `{}`); status != want {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if status, _, body := f.request("POST", "/api/v1/pools/burst/autoscale/evaluate", `{"formula":"x"}`, "Authorization", ""); status != http.StatusUnauthorized {
+		t.Errorf("a formula without a token: %d %s", status, body)
+	}
+	if l := get[restv1.AutoscaleSampleList](f, "/api/v1/pools/burst/autoscale/samples"); l.Samples == nil {
+		t.Errorf("samples: %+v", l)
+	}
 	if d := get[restv1.DecisionList](f, "/api/v1/decisions?limit=1"); len(d.Decisions) != 1 || d.Decisions[0].Want != 2 {
 		t.Errorf("decisions: %+v", d)
 	}
 	if l := get[restv1.FilerList](f, "/api/v1/filers"); len(l.Filers) != 2 || l.Filers[1].OK {
 		t.Errorf("filers: %+v", l)
 	}
-	status, _, body := f.request("POST", "/api/v1/tokens", `{"role":"agent","names":"ws-*","site":"studio","uses":3,"lifeSeconds":60}`)
+	status, _, body = f.request("POST", "/api/v1/tokens", `{"role":"agent","names":"ws-*","site":"studio","uses":3,"lifeSeconds":60}`)
 	if made := decode[restv1.Token](t, body); status != http.StatusCreated || made.Secret == "" || made.Uses != 3 || made.Expires.IsZero() {
 		t.Errorf("token: %d %s", status, body)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spillway/spillway/api/restv1"
+	"github.com/spillway/spillway/internal/fault"
 )
 
 // Summary implements rest.Fleet.
@@ -130,6 +131,37 @@ func (f *Farm) Pools(ctx context.Context) ([]restv1.Pool, error) {
 		}
 	}
 	return pools, nil
+}
+
+// EvaluateAutoscale implements rest.Fleet. Every formula but the empty one is right and wants what is wanted already.
+func (f *Farm) EvaluateAutoscale(ctx context.Context, pool string, r restv1.AutoscaleRequest) (restv1.AutoscaleRun, error) {
+	p, err := f.formulaPool(ctx, pool)
+	if err != nil {
+		return restv1.AutoscaleRun{}, err
+	}
+	if r.Formula == "" {
+		return restv1.AutoscaleRun{}, fault.New(fault.Invalid, "pool %s has no formula", pool)
+	}
+	return restv1.AutoscaleRun{Timestamp: f.now().UTC(), Results: fmt.Sprintf("$TargetDedicatedNodes=%d", p.Wanted), Nodes: p.Wanted}, nil
+}
+
+// AutoscaleSamples implements rest.Fleet.
+func (f *Farm) AutoscaleSamples(ctx context.Context, pool string) ([]restv1.AutoscaleSample, error) {
+	_, err := f.formulaPool(ctx, pool)
+	return nil, err
+}
+
+func (f *Farm) formulaPool(ctx context.Context, id string) (restv1.Pool, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return restv1.Pool{}, err
+	}
+	defer unlock()
+	i := slices.IndexFunc(f.pools, func(p restv1.Pool) bool { return p.ID == id })
+	if i < 0 {
+		return restv1.Pool{}, fault.New(fault.NotFound, "there is no pool %s", id)
+	}
+	return f.pools[i], nil
 }
 
 // Decisions implements rest.Fleet.
