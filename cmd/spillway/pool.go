@@ -11,7 +11,8 @@ import (
 
 // PoolCmd holds the commands for elastic pools.
 type PoolCmd struct {
-	List PoolListCmd `cmd:"" help:"List elastic pools and what is wanted of them."`
+	List      PoolListCmd      `cmd:"" help:"List elastic pools and what is wanted of them."`
+	Autoscale PoolAutoscaleCmd `cmd:"" help:"Try the formulas that size pools."`
 }
 
 // PoolListCmd lists pools.

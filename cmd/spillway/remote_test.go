@@ -227,3 +227,24 @@ func TestNoServer(t *testing.T) {
 	}
 	f.refuses(1, `no answer from http://127.0.0.1:1.*\n  is the server running`, "job", "list", "--server", "http://127.0.0.1:1")
 }
+
+func TestFormulasAreTriedAtTheServer(t *testing.T) {
+	f := startRemote(t)
+	f.farm.Pool(restv1.Pool{ID: "burst", Site: "cloud", Max: 9, Wanted: 2})
+	formula := filepath.Join(t.TempDir(), "formula.txt")
+	if err := os.WriteFile(formula, []byte("$TargetDedicatedNodes = 2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errOut := f.spillway("pool", "autoscale", "evaluate", "burst", "--formula", formula); code != 0 || !strings.Contains(out, "The pool would have 2 nodes.") {
+		t.Errorf("%d %s %s", code, out, errOut)
+	}
+	if code, _, errOut := f.spillway("pool", "autoscale", "evaluate", "burst"); code == 0 || !strings.Contains(errOut, "has no formula") {
+		t.Errorf("a pool without a formula: %d %s", code, errOut)
+	}
+	if code, _, errOut := f.spillway("pool", "autoscale", "samples", "bursty"); code == 0 || !strings.Contains(errOut, "there is no pool bursty") {
+		t.Errorf("samples of no pool: %d %s", code, errOut)
+	}
+	if code, out, errOut := f.spillway("pool", "autoscale", "samples", "burst"); code != 0 || out != "" {
+		t.Errorf("samples: %d %s %s", code, out, errOut)
+	}
+}

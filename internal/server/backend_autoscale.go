@@ -29,7 +29,7 @@ func (s *Server) EvaluateAutoscale(ctx context.Context, pool string, r restv1.Au
 	var formula *autoscale.Formula
 	if r.Formula != "" {
 		if formula, err = autoscale.Parse(r.Formula); err != nil {
-			return wireRun(wrong(now, target, p.Spot, err)), nil
+			return scale.Wrong(now, target, p.Spot, err).Wire(), nil
 		}
 	}
 	var samples *autoscale.History
@@ -40,7 +40,7 @@ func (s *Server) EvaluateAutoscale(ctx context.Context, pool string, r restv1.Au
 		now = samples.Newest()
 	}
 	if scaler != nil {
-		return wireRun(scaler.Try(now, formula, samples)), nil
+		return scaler.Try(now, formula, samples).Wire(), nil
 	}
 	if samples == nil { // what would be the first sample, if the pool had the formula
 		view, err := s.planner.look(ctx, now)
@@ -50,7 +50,7 @@ func (s *Server) EvaluateAutoscale(ctx context.Context, pool string, r restv1.Au
 		samples = autoscale.NewHistory(autoscale.SamplePeriod, 1)
 		samples.Add(autoscale.Measurement{Time: now, Values: s.measure(&view, pool)})
 	}
-	return wireRun(scale.Evaluate(now, formula, samples, target, p.Min, p.Max, p.Spot)), nil
+	return scale.Evaluate(now, formula, samples, target, p.Min, p.Max, p.Spot).Wire(), nil
 }
 
 // wanted returns how many nodes a pool is to have now.
@@ -98,41 +98,11 @@ func history(samples []restv1.AutoscaleSample) (*autoscale.History, error) {
 	return autoscale.FromRecording(recorded), nil
 }
 
-// wrong is the evaluation of a formula that cannot be parsed.
-func wrong(now time.Time, target int, spot bool, err error) scale.Run {
-	in := autoscale.Input{Now: now, TargetDedicatedNodes: target}
-	if spot {
-		in.TargetDedicatedNodes, in.TargetLowPriorityNodes = 0, target
-	}
-	return scale.Run{Run: autoscale.NewRun(in, autoscale.Result{}, err), Nodes: target, Errors: autoscale.ErrorsOf(err)}
-}
-
 func wireAutoscale(s scale.State) *restv1.Autoscale {
 	out := &restv1.Autoscale{Formula: s.Formula, IntervalSeconds: s.Every.Seconds(), Next: s.Next}
 	if !s.Last.Timestamp.IsZero() {
-		last := wireRun(s.Last)
+		last := s.Last.Wire()
 		out.Last = &last
-	}
-	return out
-}
-
-func wireRun(r scale.Run) restv1.AutoscaleRun {
-	out := restv1.AutoscaleRun{
-		Timestamp: r.Timestamp, Results: r.Results, Nodes: r.Nodes, Note: r.Note, Mistakes: wireMistakes(r.Errors), Warnings: wireMistakes(r.Warnings),
-	}
-	if r.Error != nil {
-		out.Error = &restv1.AutoscaleError{Code: r.Error.Code, Message: r.Error.Message}
-		for _, v := range r.Error.Values {
-			out.Error.Values = append(out.Error.Values, restv1.AutoscaleDetail(v))
-		}
-	}
-	return out
-}
-
-func wireMistakes(es autoscale.Errors) []restv1.AutoscaleMistake {
-	var out []restv1.AutoscaleMistake
-	for _, e := range es {
-		out = append(out, restv1.AutoscaleMistake{Line: e.Line, Column: e.Column, Message: e.Message, Hint: e.Hint, Excerpt: e.Excerpt()})
 	}
 	return out
 }

@@ -43,6 +43,10 @@ func Pools(w io.Writer, pools []restv1.Pool, now time.Time) error {
 		if p.Stopped {
 			why = "stopped by hand; " + why
 		}
+		if a := p.Autoscale; a != nil && a.Last != nil && len(a.Last.Mistakes) > 0 {
+			m := a.Last.Mistakes[0]
+			why = fmt.Sprintf("its formula fails (line %d, column %d: %s), its size stays; %s", m.Line, m.Column, m.Message, why)
+		}
 		t.row(p.ID, p.Site, p.Wanted, p.Actual, fmt.Sprintf("%d–%d", p.Min, p.Max), price, ago(p.Decided, now), why)
 	}
 	return t.write(w)

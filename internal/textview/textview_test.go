@@ -65,12 +65,24 @@ func TestFleet(t *testing.T) {
 		{ID: "burst-1", Site: "cloud", Pool: "burst", State: "starting", Reason: "asked for"},
 	}, at(0))
 	_ = textview.Pools(&b, []restv1.Pool{{ID: "burst", Site: "cloud", Max: 2, Wanted: 2, Actual: 1, Price: 0.21, Decided: at(-5), Reason: "late", Stopped: true}}, at(0))
+	_ = textview.Pools(&b, []restv1.Pool{{ID: "burst", Site: "cloud", Reason: "as before", Autoscale: &restv1.Autoscale{Last: &restv1.AutoscaleRun{
+		Mistakes: []restv1.AutoscaleMistake{{Line: 2, Column: 7, Message: "avg: there are no values"}},
+	}}}}, at(0))
+	_ = textview.AutoscaleRun(&b, restv1.AutoscaleRun{Results: "$TargetDedicatedNodes=9;$NodeDeallocationOption=requeue;$v=[1,2]", Nodes: 1, Note: "the pool has 0 to 1 nodes, not 9"})
 	is(t, b.String(), `
 NODE     SITE    POOL   STATE     VCPUS  MEMORY   SEEN      WORK            WHY
 ws-04    studio         online    1.5    8.0 GiB  2.0s ago  shot #3 41% +1  joined
 burst-1  cloud   burst  starting                                            asked for
 POOL   SITE   WANTED  ACTUAL  LIMITS  PER HOUR  DECIDED   WHY
 burst  cloud  2       1       0–2     0.21      5.0s ago  stopped by hand; late
+POOL   SITE   WANTED  ACTUAL  LIMITS  WHY
+burst  cloud  0       0       0–0     its formula fails (line 2, column 7: avg: there are no values), its size stays; as before
+VARIABLE                 VALUE
+$TargetDedicatedNodes    9
+$NodeDeallocationOption  requeue
+$v                       [1,2]
+
+The pool would have 1 node; the pool has 0 to 1 nodes, not 9.
 `)
 }
 
