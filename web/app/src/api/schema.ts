@@ -297,6 +297,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/pools/{id}/autoscale/evaluate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Evaluate an autoscale formula, changing nothing */
+        post: operations["post-pools-id-autoscale-evaluate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pools/{id}/autoscale/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the samples that a pool's formula sees, oldest first */
+        get: operations["get-pools-id-autoscale-samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/session": {
         parameters: {
             query?: never;
@@ -419,6 +453,75 @@ export interface components {
         AttemptList: {
             /** @description Newest first. */
             attempts: components["schemas"]["Attempt"][];
+        };
+        Autoscale: {
+            formula: string;
+            /** Format: double */
+            intervalSeconds: number;
+            /** @description The last evaluation. */
+            last?: components["schemas"]["AutoscaleRun"];
+            /**
+             * Format: date-time
+             * @description When it is evaluated again.
+             */
+            next?: string;
+        };
+        AutoscaleDetail: {
+            name: string;
+            value: string;
+        };
+        AutoscaleError: {
+            code: string;
+            message: string;
+            values?: components["schemas"]["AutoscaleDetail"][] | null;
+        };
+        AutoscaleMistake: {
+            /**
+             * Format: int64
+             * @description In characters, from 1.
+             */
+            column: number;
+            /** @description The line, and a caret below it. */
+            excerpt: string;
+            hint?: string;
+            /** Format: int64 */
+            line: number;
+            message: string;
+        };
+        AutoscaleRequest: {
+            /** @description Instead of the pool's own. */
+            formula?: string;
+            /** @description Instead of the pool's own. They are taken as if the newest were of now. */
+            samples?: components["schemas"]["AutoscaleSample"][] | null;
+        };
+        AutoscaleRun: {
+            error?: components["schemas"]["AutoscaleError"];
+            /** @description What is wrong, with the place. */
+            mistakes?: components["schemas"]["AutoscaleMistake"][] | null;
+            /**
+             * Format: int64
+             * @description That the pool should have, within its limits.
+             */
+            nodes: number;
+            /** @description What of the results is not carried out, and why. */
+            note?: string;
+            /** @description The targets, and the formula's own variables. With an error: the targets as they are. */
+            results: string;
+            /** Format: date-time */
+            timestamp: string;
+            /** @description What is allowed but probably not meant. */
+            warnings?: components["schemas"]["AutoscaleMistake"][] | null;
+        };
+        AutoscaleSample: {
+            /** Format: date-time */
+            time: string;
+            /** @description By variable, such as $ActiveTasks. */
+            values: {
+                [key: string]: number;
+            };
+        };
+        AutoscaleSampleList: {
+            samples: components["schemas"]["AutoscaleSample"][];
         };
         Cost: {
             /** Format: double */
@@ -681,6 +784,8 @@ export interface components {
              * @description Nodes that exist or are being made, without those going away.
              */
             actual: number;
+            /** @description The formula that sizes the pool, if one does. */
+            autoscale?: components["schemas"]["Autoscale"];
             /** Format: date-time */
             decided?: string;
             id: string;
@@ -1567,6 +1672,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PoolList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-pools-id-autoscale-evaluate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AutoscaleRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoscaleRun"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-pools-id-autoscale-samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoscaleSampleList"];
                 };
             };
             /** @description A problem */
