@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -171,7 +170,9 @@ func (c *PoolAutoscaleSamplesCmd) Run(ctx context.Context, g *Globals) error {
 	}
 	e := json.NewEncoder(g.Out)
 	for _, s := range samples {
-		err = cmp.Or(err, e.Encode(s))
+		if err := e.Encode(s); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
