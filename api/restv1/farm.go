@@ -126,7 +126,7 @@ type Cost struct {
 type Event struct {
 	Seq     uint64    `json:"seq" doc:"1, 2, …; the cursor of the event stream."`
 	At      time.Time `json:"at"`
-	Kind    string    `json:"kind" doc:"job, unit, attempt, node, pool, priming, fence, receipt or limit."`
+	Kind    string    `json:"kind" doc:"job, unit, attempt, node, pool, priming, fence, receipt, limit or queue."`
 	Job     string    `json:"job,omitempty"`
 	Step    int       `json:"step,omitempty"`
 	Unit    int64     `json:"unit,omitempty"`

@@ -28,6 +28,9 @@ type (
 	LimitList struct {
 		Limits []Limit `json:"limits" nullable:"false" doc:"By name."`
 	}
+	QueueList struct {
+		Queues []Queue `json:"queues" nullable:"false" doc:"By name."`
+	}
 	PictureList struct {
 		Pictures []Picture `json:"pictures" nullable:"false" doc:"Newest first."`
 	}

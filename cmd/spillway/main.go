@@ -31,6 +31,7 @@ type cli struct {
 	Limit      LimitCmd      `cmd:"" help:"Set limits, such as licences, and see who takes of them."`
 	Node       NodeCmd       `cmd:"" help:"Look after nodes."`
 	Pool       PoolCmd       `cmd:"" help:"Look after elastic pools."`
+	Queue      QueueCmd      `cmd:"" help:"Share the farm among queues of jobs."`
 	Completion CompletionCmd `cmd:"" help:"Print a script that completes commands in your shell."`
 	Mount      MountCmd      `cmd:"" help:"Mount an export of a filer through FUSE."`
 	Openjd     OpenjdCmd     `cmd:"" name:"openjd" help:"Work on Open Job Description templates without a server."`

@@ -33,3 +33,22 @@ func (c *Client) DeleteLimit(ctx context.Context, id string) error {
 	_, err := c.call(ctx, http.MethodDelete, "/limits/"+url.PathEscape(id), nil, "", nil, nil, false)
 	return err
 }
+
+// Queues lists queues by name.
+func (c *Client) Queues(ctx context.Context) ([]restv1.Queue, error) {
+	l, err := get[restv1.QueueList](ctx, c, "/queues", nil)
+	return l.Queues, err
+}
+
+// SetQueue makes a queue or changes one. Repeating it is harmless.
+func (c *Client) SetQueue(ctx context.Context, id string, change restv1.QueueChange) (restv1.Queue, error) {
+	var q restv1.Queue
+	_, err := c.call(ctx, http.MethodPut, "/queues/"+url.PathEscape(id), nil, "", change, &q, true)
+	return q, err
+}
+
+// DeleteQueue removes a queue.
+func (c *Client) DeleteQueue(ctx context.Context, id string) error {
+	_, err := c.call(ctx, http.MethodDelete, "/queues/"+url.PathEscape(id), nil, "", nil, nil, false)
+	return err
+}

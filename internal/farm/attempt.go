@@ -25,21 +25,32 @@ func (f *Farm) place(a *attempt) {
 	}
 	if state.OnNode() {
 		n.live = insert(n.live, a)
-		n.recount()
+		n.use(&s.rec.Needs)
+		f.stale(n)
+		s.job.occupy(n.rec.ID, +1)
+		f.queueOf(s.job).take(s.rec.Needs.taken(), false)
 		if ses := f.sessions[a.rec.Session]; ses != nil {
-			ses.attempt = a
+			ses.occupy(a)
 		}
 		f.orders.add(n.rec.ID)
 	}
 	if state == AttemptFencing {
 		n.fencing = insert(n.fencing, a)
 	}
-	f.warming.put(a.rec.ID, state == AttemptWarming)
-	f.landing.put(a.rec.ID, state == AttemptLanding)
+	switch state {
+	case AttemptWarming:
+		f.warming.add(a.rec.ID)
+	case AttemptLanding:
+		f.landing.add(a.rec.ID)
+	default:
+	}
 }
 
 // insert keeps a list of attempts in the order in which they were made.
 func insert(list []*attempt, a *attempt) []*attempt {
+	if len(list) == 0 || list[len(list)-1].rec.ID < a.rec.ID {
+		return append(list, a)
+	}
 	i, _ := slices.BinarySearchFunc(list, a, func(x, y *attempt) int { return cmp.Compare(x.rec.ID, y.rec.ID) })
 	return slices.Insert(list, i, a)
 }
@@ -54,13 +65,22 @@ func (f *Farm) displace(a *attempt) {
 	if state.OnNode() {
 		n.live = drop(n.live, a)
 		n.recount()
+		f.stale(n)
+		s.job.occupy(n.rec.ID, -1)
+		f.queueOf(s.job).take(s.rec.Needs.taken(), true)
 		if ses := f.sessions[a.rec.Session]; ses != nil && ses.attempt == a {
-			ses.attempt = nil
+			ses.occupy(nil)
 		}
 		f.orders.add(n.rec.ID)
 	}
-	if state == AttemptFencing {
+	switch state {
+	case AttemptWarming:
+		f.warming.drop(a.rec.ID)
+	case AttemptLanding:
+		f.landing.drop(a.rec.ID)
+	case AttemptFencing:
 		n.fencing = drop(n.fencing, a)
+	default:
 	}
 }
 

@@ -15,6 +15,7 @@ type Records struct {
 	Primings  []Priming
 	Decisions []Decision
 	Limits    []Limit
+	Queues    []Queue
 	// LastSeq is the sequence number of the newest event.
 	LastSeq uint64
 }
@@ -38,6 +39,7 @@ type Batch struct {
 	EndedSessions []SessionID // to be deleted
 	OldDecisions  []string    // to be deleted
 	OldLimits     []LimitID   // to be deleted
+	OldQueues     []QueueID   // to be deleted
 	Events        []Event     // in order of Seq
 }
 
@@ -45,5 +47,6 @@ type Batch struct {
 func (b *Batch) Empty() bool {
 	return len(b.Specs) == 0 && len(b.Jobs) == 0 && len(b.Steps) == 0 && len(b.Attempts) == 0 && len(b.Sessions) == 0 &&
 		len(b.Nodes) == 0 && len(b.Pools) == 0 && len(b.Primings) == 0 && len(b.Decisions) == 0 &&
-		len(b.EndedSessions) == 0 && len(b.OldDecisions) == 0 && len(b.Limits) == 0 && len(b.OldLimits) == 0 && len(b.Events) == 0
+		len(b.EndedSessions) == 0 && len(b.OldDecisions) == 0 && len(b.Limits) == 0 && len(b.OldLimits) == 0 && len(b.Queues) == 0 && len(b.OldQueues) == 0 &&
+		len(b.Events) == 0
 }

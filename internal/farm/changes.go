@@ -26,7 +26,7 @@ type changes struct {
 	specs        set[JobID]
 	jobs         set[JobID]
 	steps        map[StepRef]struct{}
-	attempts     set[AttemptID]
+	attempts     []*attempt // each once: see attempt.changed
 	sessions     set[SessionID]
 	ended        set[SessionID]
 	nodes        set[NodeID]
@@ -34,6 +34,8 @@ type changes struct {
 	primings     map[primingKey]struct{}
 	limits       set[LimitID]
 	oldLimits    set[LimitID]
+	queues       set[QueueID]
+	oldQueues    set[QueueID]
 	decisions    []Decision
 	oldDecisions []string
 	events       []Event
@@ -41,18 +43,29 @@ type changes struct {
 
 func newChanges() changes {
 	return changes{
-		specs: set[JobID]{}, jobs: set[JobID]{}, steps: map[StepRef]struct{}{}, attempts: set[AttemptID]{},
+		specs: set[JobID]{}, jobs: set[JobID]{}, steps: map[StepRef]struct{}{},
 		sessions: set[SessionID]{}, ended: set[SessionID]{}, nodes: set[NodeID]{}, pools: set[PoolID]{},
-		primings: map[primingKey]struct{}{}, limits: set[LimitID]{}, oldLimits: set[LimitID]{},
+		primings: map[primingKey]struct{}{}, limits: set[LimitID]{}, oldLimits: set[LimitID]{}, queues: set[QueueID]{}, oldQueues: set[QueueID]{},
 	}
 }
 
-func (f *Farm) touchJob(j *job)         { f.changes.jobs.add(j.rec.ID) }
-func (f *Farm) touchStep(s *step)       { f.changes.steps[s.ref()] = struct{}{} }
-func (f *Farm) touchAttempt(a *attempt) { f.changes.attempts.add(a.rec.ID) }
+func (f *Farm) touchJob(j *job)   { f.changes.jobs.add(j.rec.ID) }
+func (f *Farm) touchStep(s *step) { f.changes.steps[s.ref()] = struct{}{} }
+
+func (f *Farm) touchAttempt(a *attempt) {
+	if !a.changed {
+		a.changed = true
+		f.changes.attempts = append(f.changes.attempts, a)
+	}
+}
+
 func (f *Farm) touchSession(s *session) { f.changes.sessions.add(s.rec.ID) }
-func (f *Farm) touchNode(n *node)       { f.changes.nodes.add(n.rec.ID) }
+func (f *Farm) touchNode(n *node)       { f.changes.nodes.add(n.rec.ID); f.stale(n) }
 func (f *Farm) touchPool(p *Pool)       { f.changes.pools.add(p.ID) }
+func (f *Farm) touchQueue(q *queue) {
+	f.changes.queues.add(q.rec.ID)
+	f.changes.oldQueues.drop(q.rec.ID)
+}
 func (f *Farm) touchLimit(l *limit) {
 	f.changes.limits.add(l.rec.ID)
 	f.changes.oldLimits.drop(l.rec.ID)
@@ -70,7 +83,7 @@ func (f *Farm) emit(e Event) {
 
 // Changes returns what changed since its last call.
 func (f *Farm) Changes() Batch {
-	c := &f.changes
+	c := f.changes
 	var b Batch
 	for _, id := range c.specs.ordered() {
 		b.Specs = append(b.Specs, SpecRecord{id, f.jobs[id].rec.JobSpec})
@@ -83,8 +96,10 @@ func (f *Farm) Changes() Batch {
 	for _, ref := range slices.SortedFunc(maps.Keys(c.steps), compareSteps) {
 		b.Steps = append(b.Steps, StepRecord{ref, cloneStep(&f.jobs[ref.Job].steps[ref.Step].rec)})
 	}
-	for _, id := range c.attempts.ordered() {
-		b.Attempts = append(b.Attempts, cloneAttempt(&f.attempts[id].rec))
+	slices.SortFunc(c.attempts, func(a, b *attempt) int { return cmp.Compare(a.rec.ID, b.rec.ID) })
+	for _, a := range c.attempts {
+		a.changed = false
+		b.Attempts = append(b.Attempts, cloneAttempt(&a.rec))
 	}
 	for _, id := range c.sessions.ordered() {
 		if s := f.sessions[id]; s != nil {
@@ -104,9 +119,14 @@ func (f *Farm) Changes() Batch {
 		b.Limits = append(b.Limits, cloneLimit(&f.limits[id].rec))
 	}
 	b.OldLimits = c.oldLimits.ordered()
+	for _, id := range c.queues.ordered() {
+		b.Queues = append(b.Queues, f.queues[id].rec)
+	}
+	b.OldQueues = c.oldQueues.ordered()
 	b.EndedSessions, b.Decisions, b.OldDecisions, b.Events = c.ended.ordered(), c.decisions, c.oldDecisions, c.events
 	b.LastSeq = f.seq
 	f.changes = newChanges()
+	f.changes.events = make([]Event, 0, min(len(b.Events), keepRoom))
 	return b
 }
 
@@ -117,6 +137,9 @@ func compareSteps(a, b StepRef) int {
 func comparePrimings(a, b primingKey) int {
 	return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.filer, b.filer))
 }
+
+// keepRoom is for how many events room is kept ready.
+const keepRoom = 4096
 
 // What is written once (names, needs, expected paths) is shared between copies.
 

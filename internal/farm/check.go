@@ -25,6 +25,9 @@ func (f *Farm) Check() error {
 			return fmt.Errorf("node %s: %w", n.rec.ID, err)
 		}
 	}
+	if err := f.checkShares(); err != nil {
+		return err
+	}
 	for _, l := range f.limitList {
 		if err := f.checkLimit(l); err != nil {
 			return fmt.Errorf("limit %s: %w", l.rec.ID, err)
@@ -134,6 +137,53 @@ func (n *node) check() error {
 	}
 	if len(n.fencing) > 0 && !n.unfenced() && n.rec.State != NodeLost {
 		return fmt.Errorf("%d attempts wait for a fence that nobody owes", len(n.fencing))
+	}
+	return nil
+}
+
+// checkShares counts anew what queues and jobs take, and looks whether every node stands where the scheduler has to find it.
+func (f *Farm) checkShares() error {
+	f.refile()
+	used := map[QueueID]*Amounts{}
+	for _, q := range f.queueList {
+		used[q.rec.ID] = &Amounts{}
+	}
+	for _, j := range f.jobList {
+		again := &job{rec: Job{MaxNodes: j.rec.MaxNodes}}
+		for _, a := range j.live {
+			if a.rec.State.OnNode() {
+				used[j.rec.Queue].add(a.step.rec.Needs.taken())
+				again.occupy(a.rec.Node, +1)
+			}
+		}
+		if again.running != j.running || len(again.nodes) != len(j.nodes) {
+			return fmt.Errorf("job %s runs %d tasks on %v, a count gives %d on %v", j.rec.ID, j.running, j.nodes, again.running, again.nodes)
+		}
+	}
+	for _, q := range f.queueList {
+		if q.used != *used[q.rec.ID] {
+			return fmt.Errorf("queue %s takes %+v, a count gives %+v", q.rec.ID, q.used, *used[q.rec.ID])
+		}
+	}
+	var supply Amounts
+	for _, n := range f.nodeList {
+		if n.rec.State == NodeOnline || n.rec.State == NodeDraining {
+			supply.add(Amounts{VCPUs: n.rec.Capacity.VCPUs, MemoryMiB: n.rec.Capacity.MemoryMiB, GPUs: uint64(n.rec.Capacity.GPUs)})
+		}
+		switch open := f.ready(n) && !n.spent(); {
+		case open != (n.bucket != nil):
+			return fmt.Errorf("node %s is open: %v, and found by the scheduler: %v", n.rec.ID, open, n.bucket != nil)
+		case open && (n.bucket.use != useOf(n) || n.bucket.nodes[n.place] != n || n.bucket.group.class != n.class || n.bucket.group.site != n.rec.Site):
+			return fmt.Errorf("node %s stands in the wrong place", n.rec.ID)
+		}
+	}
+	if supply != f.supply {
+		return fmt.Errorf("the farm offers %+v, a count gives %+v", f.supply, supply)
+	}
+	for _, s := range f.sessions {
+		if idle := s.attempt == nil && !s.rec.Ending; idle != slices.Contains(s.step.idle, s) {
+			return fmt.Errorf("session %s is idle: %v, and listed as something else", s.rec.ID, idle)
+		}
 	}
 	return nil
 }

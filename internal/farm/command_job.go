@@ -14,6 +14,8 @@ type SubmitJob struct {
 	Deadline   time.Time
 	Estimate   float64 // seconds a unit of the widest step; 0: unknown
 	MaxRetries int
+	MaxTasks   int // that run at once; 0: any number
+	MaxNodes   int // that it uses at once; 0: any number
 	Spec       JobSpec
 	Steps      []NewStep
 }

@@ -23,8 +23,8 @@ type StepDemand struct {
 	Units     int64
 	DependsOn []int
 	Needs     Requirements
-	Runnable  int64 // pending, dependencies met, not in back-off, and there are seats of its limits
-	Waiting   int64 // pending, but in back-off or behind a dependency or a limit
+	Runnable  int64 // pending, dependencies met, not in back-off, and limits, quotas and bounds allow it
+	Waiting   int64 // pending, but in back-off or behind a dependency or a limit, quota or bound
 	Active    []ActiveUnit
 	// Expected seconds a unit as the submitter says; 0: unknown.
 	Expected float64
@@ -65,13 +65,35 @@ func (f *Farm) Demand(time.Time) []Demand {
 	return out
 }
 
+// allowed is how many tasks of the step its queue and its job would let start now, at most n.
+func (f *Farm) allowed(s *step, n int64) int64 {
+	q, j := f.queueOf(s.job), s.job
+	if q.rec.Paused {
+		return 0
+	}
+	if j.rec.MaxTasks > 0 {
+		n = min(n, int64(j.rec.MaxTasks)-j.running)
+	}
+	c, u, t := &q.rec.Quota, &q.used, s.rec.Needs.taken()
+	fit := func(quota, used, each float64) {
+		if quota > 0 && each > 0 {
+			n = min(n, int64((quota-used)/each+1e-9))
+		}
+	}
+	fit(float64(c.Tasks), float64(u.Tasks), 1)
+	fit(c.VCPUs, u.VCPUs, t.VCPUs)
+	fit(float64(c.MemoryMiB), float64(u.MemoryMiB), float64(t.MemoryMiB))
+	fit(float64(c.GPUs), float64(u.GPUs), float64(t.GPUs))
+	return max(0, n)
+}
+
 func (f *Farm) demandOf(s *step) StepDemand {
 	d := StepDemand{
 		Step: s.index, Name: s.rec.Name, Units: s.rec.Units, DependsOn: slices.Clone(s.rec.DependsOn), Needs: s.rec.Needs,
 		Expected: s.rec.Expected, Estimate: s.rec.Estimate, BySite: maps.Clone(s.rec.BySite),
 	}
 	if s.ready() {
-		d.Runnable = f.seatsFor(s, s.free())
+		d.Runnable = f.allowed(s, f.seatsFor(s, s.free()))
 	}
 	if !s.doomed() {
 		d.Waiting = s.pending() - d.Runnable

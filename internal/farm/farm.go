@@ -32,7 +32,10 @@ type Farm struct {
 	decisions []Decision // oldest first, a ring
 	backOffs  backOffs
 	limits    map[LimitID]*limit
-	limitList []*limit             // by name
+	limitList []*limit // by name
+	queues    map[QueueID]*queue
+	queueList []*queue             // by name
+	shapesOf  map[string]*shape    // of work, by key
 	fits      map[fitKey]*shortage // what unfit has found
 
 	// What is owed, kept so that asking costs what is owed.
@@ -44,6 +47,14 @@ type Farm struct {
 	openPriming map[primingKey]struct{}
 	orders      set[NodeID] // nodes whose orders changed
 
+	// The scheduler's index of open nodes; see nodeindex.go.
+	groups      map[groupKey]*group
+	groupList   []*group // static ones first
+	groupsEpoch uint64   // rises when groups come or go
+	staleNodes  []*node
+	supply      Amounts // of all nodes that are online or draining
+	round       uint64  // of Schedule
+
 	changes changes
 	defect  error // an impossible transition was asked for
 }
@@ -52,7 +63,8 @@ func empty(cfg Config) *Farm {
 	f := &Farm{
 		cfg: cfg.withDefaults(), jobs: map[JobID]*job{}, keys: map[string]JobID{}, attempts: map[AttemptID]*attempt{},
 		sessions: map[SessionID]*session{}, nodes: map[NodeID]*node{}, pools: map[PoolID]*Pool{},
-		shapes: map[PoolID]PoolShape{}, limits: map[LimitID]*limit{}, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
+		shapes: map[PoolID]PoolShape{}, limits: map[LimitID]*limit{},
+		queues: map[QueueID]*queue{}, shapesOf: map[string]*shape{}, groups: map[groupKey]*group{}, groupsEpoch: 1, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
 		landing: set[AttemptID]{}, deadMounts: set[NodeID]{}, creating: set[NodeID]{}, deleting: set[NodeID]{},
 		fits: map[fitKey]*shortage{}, openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
 	}
@@ -66,6 +78,7 @@ func empty(cfg Config) *Farm {
 func New(cfg Config) *Farm {
 	f := empty(cfg)
 	f.configurePools()
+	f.addQueue(&queue{rec: Queue{ID: DefaultQueue, Weight: 1}})
 	return f
 }
 

@@ -10,12 +10,24 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 )
 
-// shapeOf returns a key that is equal for requirements that fit on the same nodes and take of the same limits.
-func shapeOf(r *Requirements, limits map[LimitID]int) string {
-	if len(limits) == 0 {
-		return keyOf(r)
+// shape is what steps have in common that fit on the same nodes and take of the same limits.
+type shape struct {
+	key    string
+	full   uint64   // the round of Schedule in which no open node had room for it
+	groups []*group // that fit, as of epoch
+	epoch  uint64
+}
+
+// shapeOf returns the shape of a step.
+func (f *Farm) shapeOf(r *Requirements, limits map[LimitID]int) *shape {
+	key := keyOf(r)
+	if len(limits) > 0 {
+		key += keyOf(limits)
 	}
-	return keyOf(r) + keyOf(limits)
+	if f.shapesOf[key] == nil {
+		f.shapesOf[key] = &shape{key: key}
+	}
+	return f.shapesOf[key]
 }
 
 // classOf returns a key that is equal for capacities that serve the same work.
@@ -41,18 +53,22 @@ func (r *Requirements) vcpus(c *Capacity) float64 {
 func (n *node) recount() {
 	n.used = Capacity{}
 	for _, a := range n.live {
-		r := &a.step.rec.Needs
-		n.used.VCPUs += r.vcpus(&n.rec.Capacity)
-		n.used.MemoryMiB += r.MemoryMiB
-		n.used.GPUs += r.GPUs
-		n.used.ScratchGiB += r.ScratchGiB
-		for name, amount := range r.Amounts {
-			if amount.Min > 0 {
-				if n.used.Amounts == nil {
-					n.used.Amounts = map[string]float64{}
-				}
-				n.used.Amounts[name] += amount.Min
+		n.use(&a.step.rec.Needs)
+	}
+}
+
+// use adds what one task takes.
+func (n *node) use(r *Requirements) {
+	n.used.VCPUs = even(n.used.VCPUs + r.vcpus(&n.rec.Capacity))
+	n.used.MemoryMiB += r.MemoryMiB
+	n.used.GPUs += r.GPUs
+	n.used.ScratchGiB += r.ScratchGiB
+	for name, amount := range r.Amounts {
+		if amount.Min > 0 {
+			if n.used.Amounts == nil {
+				n.used.Amounts = map[string]float64{}
 			}
+			n.used.Amounts[name] = even(n.used.Amounts[name] + amount.Min)
 		}
 	}
 }
@@ -92,7 +108,7 @@ func (r *Requirements) unfit(c *Capacity) *shortage {
 
 // unfit is Requirements.unfit for a step and a node, remembered for all steps and nodes like them.
 func (f *Farm) unfit(s *step, n *node) *shortage {
-	key := fitKey{s.shape, n.class}
+	key := fitKey{s.shape.key, n.class}
 	short, ok := f.fits[key]
 	if !ok {
 		if len(f.fits) >= maxFits {
@@ -157,9 +173,11 @@ func amountOf(x float64, unit string) string {
 
 // feasible refuses a step that no node that is known, and none a pool could bring, can ever run.
 func (f *Farm) feasible(s *NewStep) error {
-	var known []*Capacity
+	var known []*Capacity // of each class of nodes one, and of each pool
+	seen := map[string]bool{}
 	for _, n := range f.nodeList {
-		if n.rec.Capacity.VCPUs > 0 {
+		if n.rec.Capacity.VCPUs > 0 && !seen[n.class] {
+			seen[n.class] = true
 			known = append(known, &n.rec.Capacity)
 		}
 	}
@@ -171,7 +189,7 @@ func (f *Farm) feasible(s *NewStep) error {
 	if len(known) == 0 {
 		return nil
 	}
-	lacking := map[string]int{} // nodes by need
+	lacking := map[string]int{} // kinds of node by need
 	largest := map[string]float64{}
 	var order []shortage
 	for _, c := range known {

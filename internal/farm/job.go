@@ -8,15 +8,22 @@ import (
 	"time"
 )
 
-// enqueue puts a job that is not over into the order in which jobs are served: by priority, then age. Fair shares between
-// owners and projects belong into this order, and nowhere else.
+// enqueue puts a job that is not over into the order in which the jobs of its queue are served: by priority, then age.
 func (f *Farm) enqueue(j *job) {
 	f.queue = drop(f.queue, j)
+	if f.queues[j.rec.Queue] == nil && j.rec.State.Over() {
+		return
+	}
+	q := f.queueOf(j)
+	q.jobs = drop(q.jobs, j)
+	q.epoch++
 	if j.rec.State.Over() {
 		return
 	}
 	i, _ := slices.BinarySearchFunc(f.queue, j, compareJobs)
 	f.queue = slices.Insert(f.queue, i, j)
+	i, _ = slices.BinarySearchFunc(q.jobs, j, compareJobs)
+	q.jobs = slices.Insert(q.jobs, i, j)
 }
 
 func compareJobs(a, b *job) int {

@@ -14,6 +14,14 @@ import (
 func Load(cfg Config, now time.Time, r *Records) (*Farm, error) {
 	f := empty(cfg)
 	f.seq = r.LastSeq
+	f.addQueue(&queue{rec: Queue{ID: DefaultQueue, Weight: 1}})
+	for _, rec := range r.Queues {
+		if q := f.queues[rec.ID]; q != nil {
+			q.rec = rec
+		} else {
+			f.addQueue(&queue{rec: rec})
+		}
+	}
 	for i := range r.Limits {
 		f.addLimit(&limit{rec: cloneLimit(&r.Limits[i]), nodes: map[NodeID]*holding{}})
 	}
@@ -68,7 +76,7 @@ func (f *Farm) loadJobs(r *Records) error {
 		if j == nil || s.StepRef.Step != len(j.steps) {
 			return fault.New(fault.Internal, "the store has a step %d of job %s that does not belong there", s.StepRef.Step, s.Job)
 		}
-		st := &step{job: j, index: s.StepRef.Step, rec: cloneStep(&s.Step), last: map[int64]*attempt{}, shape: shapeOf(&s.Needs, s.Limits)}
+		st := &step{job: j, index: s.StepRef.Step, rec: cloneStep(&s.Step), last: map[int64]*attempt{}, shape: f.shapeOf(&s.Needs, s.Limits)}
 		st.retake()
 		j.steps = append(j.steps, st)
 		for unit, until := range st.rec.BackOff {

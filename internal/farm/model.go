@@ -11,8 +11,10 @@ import (
 type job struct {
 	rec      Job // without Steps
 	steps    []*step
-	attempts []*attempt // oldest first
-	live     []*attempt // those that are not over, oldest first
+	attempts []*attempt     // oldest first
+	live     []*attempt     // those that are not over, oldest first
+	running  int64          // those that occupy a node
+	nodes    map[NodeID]int // those that it occupies, and how many times
 }
 
 type step struct {
@@ -27,13 +29,17 @@ type step struct {
 	running  int64
 	landing  int64
 	fencing  int64
-	shape    string // equal for steps that fit on the same nodes
+	shape    *shape
+	idle     []*session // open, and nothing runs in them
+	skip     uint64     // the round of Schedule in which no node could be found for it
 }
 
 type attempt struct {
 	rec  Attempt
 	step *step
 	node *node
+	// changed: it stands in changes.attempts.
+	changed bool
 }
 
 type node struct {
@@ -44,6 +50,10 @@ type node struct {
 	sessions []*session // oldest first
 	used     Capacity   // by live
 	class    string     // equal for nodes of equal capacity
+	bucket   *bucket    // where the scheduler finds it; nil: it takes nothing
+	place    int        // in the bucket
+	stale    bool       // bucket and counted are to be looked at anew
+	counted  Amounts    // what of it is in Farm.supply
 }
 
 type session struct {
@@ -51,6 +61,7 @@ type session struct {
 	node    *node
 	step    *step
 	attempt *attempt // the one that occupies the node; nil: idle
+	idle    bool     // it stands in step.idle
 }
 
 type primingKey struct {

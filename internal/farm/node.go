@@ -13,6 +13,7 @@ import (
 // addNode puts a node, new or loaded, into the lists.
 func (f *Farm) addNode(n *node) {
 	f.nodes[n.rec.ID] = n
+	f.stale(n)
 	n.class = classOf(&n.rec.Capacity)
 	if n.rec.State == NodeDeleted {
 		return

@@ -21,6 +21,8 @@ type Job struct {
 	Deadline   time.Time `json:"deadline,omitzero"`
 	Estimate   float64   `json:"estimate,omitempty"` // seconds a unit of the widest step, as the submitter expects; 0: unknown
 	MaxRetries int       `json:"maxRetries"`         // a unit's failed attempts beyond the first
+	MaxTasks   int       `json:"maxTasks,omitempty"` // that run at once; 0: any number
+	MaxNodes   int       `json:"maxNodes,omitempty"` // that it uses at once; 0: any number
 	Key        string    `json:"key,omitempty"`      // idempotency key of the submit
 	JobSpec
 	Steps []Step `json:"steps,omitempty"`
@@ -264,6 +266,14 @@ type Settling struct {
 	Until time.Time `json:"until"`
 }
 
+// Queue holds jobs. Queues share the farm by their weights.
+type Queue struct {
+	ID     QueueID `json:"id"`
+	Weight float64 `json:"weight"`
+	Paused bool    `json:"paused,omitempty"` // nothing new is started
+	Quota  Amounts `json:"quota,omitzero"`   // that its running tasks take at most; 0 of something: any amount
+}
+
 // PrimingState is where a priming stands.
 type PrimingState string
 
@@ -307,7 +317,7 @@ type Decision struct {
 type Event struct {
 	Seq     uint64    `json:"seq"` // 1, 2, …; the cursor of the event stream
 	At      time.Time `json:"at"`
-	Kind    string    `json:"kind"` // job, unit, attempt, node, pool, priming, fence, receipt, limit
+	Kind    string    `json:"kind"` // job, unit, attempt, node, pool, priming, fence, receipt, limit, queue
 	Job     JobID     `json:"job,omitempty"`
 	Step    int       `json:"step,omitempty"`
 	Unit    int64     `json:"unit,omitempty"`

@@ -7,119 +7,204 @@ import (
 	"time"
 )
 
-// Schedule assigns pending units to nodes, at most budget of them, and returns how many: jobs by priority, then age; of a
-// job the steps in their order; of a step the lowest units.
+// Schedule assigns pending units to nodes, at most budget of them, and returns how many: always of the queue that has least
+// of its share; of a queue the jobs by priority, then age; of a job the steps in their order; of a step the lowest units.
 //
 // It looks at steps, not at units: a step with ten million free units costs what one unit costs. Steps of equal
 // requirements that found no room are not looked at again.
 func (f *Farm) Schedule(now time.Time, budget int) int {
 	now = instant(now)
-	var open []*node
-	looked := false
-	full := map[string]bool{} // shapes for which no open node has room
+	f.refile()
+	if len(f.groupList) == 0 {
+		return 0
+	}
+	f.round++
+	lanes := f.lanes()
 	assigned := 0
-	for _, j := range f.queue {
-		if assigned >= budget || looked && len(open) == 0 {
-			break
-		}
-		if j.rec.State != JobActive {
+	for tries := 0; tries < budget && len(lanes) > 0 && f.defect == nil; {
+		l := lanes[0]
+		s := f.next(l)
+		if s == nil {
+			lanes = lanes[1:]
 			continue
 		}
-		for _, s := range j.steps {
-			if s.free() == 0 || full[s.shape] || !s.ready() || f.exhausted(s) != nil {
-				continue
-			}
-			if !looked {
-				open, looked = f.openNodes(), true
-			}
-			n, left := f.fill(now, s, open, budget-assigned)
-			assigned += n
-			full[s.shape] = !left
-			if assigned >= budget {
-				break
-			}
-			if n > 0 {
-				open = slices.DeleteFunc(open, func(n *node) bool { return n.spent() })
-			}
+		n := f.pick(now, s)
+		if n == nil {
+			s.skip = f.round
+			continue
 		}
-		if f.defect != nil {
-			break
+		tries++
+		if f.assign(now, s, n) {
+			assigned++
+			f.refile()
+			lanes = settleFirst(lanes)
 		}
 	}
 	return assigned
 }
 
-// openNodes returns the nodes that can be given work, by name.
-func (f *Farm) openNodes() []*node {
-	var open []*node
-	for _, n := range f.nodeList {
-		if !n.spent() && f.ready(n) {
-			open = append(open, n)
-		}
-	}
-	return open
+// lane is a queue on its way through its jobs in one round.
+type lane struct {
+	queue *queue
+	job   int // position in queue.jobs
+	step  int
+	at    *job   // the job there
+	epoch uint64 // of queue.jobs
 }
 
-// spent reports whether a node has no vcpu left for anything.
-func (n *node) spent() bool { return n.used.VCPUs >= n.rec.Capacity.VCPUs }
-
-// fill assigns units of one step to open nodes, the best node first. It returns how many, and whether an open node still
-// has room for tasks of the step's shape.
-func (f *Farm) fill(now time.Time, s *step, open []*node, budget int) (assigned int, left bool) {
-	fit := f.candidates(now, s, open)
-	compare := f.nodeOrder(s)
-	for len(fit) > 0 {
-		if assigned == budget || s.free() == 0 || s.job.rec.State != JobActive || f.defect != nil {
-			return assigned, true
+// lanes returns a lane for each queue that may start something, the one with least of its share first.
+func (f *Farm) lanes() []*lane {
+	var lanes []*lane
+	for _, q := range f.queueList {
+		if len(q.jobs) > 0 && !q.rec.Paused {
+			q.weigh(&f.supply)
+			lanes = append(lanes, &lane{queue: q, epoch: q.epoch})
 		}
-		n := fit[0]
-		fit = fit[1:]
-		if !f.admits(s, n.rec.ID) { // the seats went to nodes before it
+	}
+	slices.SortStableFunc(lanes, func(a, b *lane) int { return cmp.Compare(a.queue.load, b.queue.load) })
+	return lanes
+}
+
+// settleFirst moves the first lane, whose queue has just got more, to where it belongs.
+func settleFirst(lanes []*lane) []*lane {
+	l := lanes[0]
+	i := 1
+	for i < len(lanes) && before(lanes[i].queue, l.queue) {
+		lanes[i-1] = lanes[i]
+		i++
+	}
+	lanes[i-1] = l
+	return lanes
+}
+
+func before(a, b *queue) bool {
+	return a.load < b.load || a.load == b.load && a.rec.ID < b.rec.ID
+}
+
+// next returns the lane's next step of which a task could start, as far as that can be told without looking at nodes.
+func (f *Farm) next(l *lane) *step {
+	q := l.queue
+	if l.epoch != q.epoch && l.at != nil { // the list has changed: go on from where the job is, or was
+		l.job, _ = slices.BinarySearchFunc(q.jobs, l.at, compareJobs)
+		l.epoch = q.epoch
+	}
+	for ; l.job < len(q.jobs); l.job, l.step = l.job+1, 0 {
+		j := q.jobs[l.job]
+		if l.at != j {
+			l.at, l.step = j, 0
+		}
+		if j.rec.State != JobActive || j.capped() {
 			continue
 		}
-		if f.assign(now, s, n) {
-			assigned++
-		}
-		if n.room(&s.rec.Needs) {
-			i, _ := slices.BinarySearchFunc(fit, n, compare)
-			fit = slices.Insert(fit, i, n)
-		}
-	}
-	return assigned, slices.ContainsFunc(open, func(n *node) bool {
-		return f.unfit(s, n) == nil && n.room(&s.rec.Needs) && f.admits(s, n.rec.ID)
-	})
-}
-
-// candidates returns the open nodes that may run tasks of the step, best first. A site that has to be primed for the job
-// first is asked to be, and left out until it is.
-func (f *Farm) candidates(now time.Time, s *step, open []*node) []*node {
-	var fit []*node
-	for _, n := range open {
-		if f.unfit(s, n) == nil && n.room(&s.rec.Needs) && !f.barred(n, s) && f.admits(s, n.rec.ID) && f.primeSite(now, s.job, n.rec.Site) {
-			fit = append(fit, n)
+		for ; l.step < len(j.steps); l.step++ {
+			s := j.steps[l.step]
+			if s.skip != f.round && s.shape.full != f.round && s.free() > 0 && s.ready() && f.exhausted(s) == nil && !q.over(&s.rec.Needs) {
+				return s
+			}
 		}
 	}
-	slices.SortFunc(fit, f.nodeOrder(s))
-	return fit
+	return nil
 }
 
-// nodeOrder is compareNodes for a step, with those before all others that hold the seats already which its tasks need.
-func (f *Farm) nodeOrder(s *step) func(a, b *node) int {
-	if len(s.rec.Limits) == 0 {
-		return s.compareNodes
+// pick returns the open node that is best for the next task of a step, or nil: one that is paid for anyway before a rented
+// one; one with an open session of the step before others; then the one that does least. Nodes that hold the seats
+// already which the task needs come before all. A site that has to be primed for the job first is asked to be, and left
+// out until it is.
+func (f *Farm) pick(now time.Time, s *step) *node {
+	may := func(n *node) bool { return f.admits(s, n.rec.ID) && !f.barred(n, s) && s.job.admits(n) }
+	if n := f.pickHolder(now, s, may); n != nil {
+		return n
 	}
-	return func(a, b *node) int {
-		return cmp.Or(cmp.Compare(f.wants(s, a.rec.ID), f.wants(s, b.rec.ID)), s.compareNodes(a, b))
+	room := false // on some node whose limits admit the task
+	for _, elastic := range []bool{false, true} {
+		if n := f.pickSession(now, s, elastic, may); n != nil {
+			return n
+		}
+		var best *node
+		for _, g := range f.fitting(s) {
+			if g.elastic != elastic {
+				continue
+			}
+			primed, asked := false, false
+			for _, b := range g.buckets {
+				if best != nil && best.bucket.use.live <= b.use.live || !b.nodes[0].room(&s.rec.Needs) {
+					continue
+				}
+				if !asked {
+					primed, asked = f.primeSite(now, s.job, g.site), true
+				}
+				n := b.first(func(n *node) bool {
+					fits := f.admits(s, n.rec.ID)
+					room = room || fits
+					return fits && primed && may(n)
+				})
+				if n != nil {
+					best = n
+				}
+			}
+		}
+		if best != nil {
+			return best
+		}
 	}
+	if !room {
+		s.shape.full = f.round
+	}
+	return nil
 }
 
-// compareNodes orders nodes for the step: those that are paid for anyway first, then those with an open session of the step,
-// then those that do least.
-func (s *step) compareNodes(a, b *node) int {
-	return cmp.Or(
-		cmp.Compare(rank(a), rank(b)), -cmp.Compare(idle(a, s), idle(b, s)), cmp.Compare(len(a.live), len(b.live)),
-		cmp.Compare(a.rec.ID, b.rec.ID),
-	)
+// pickSession returns an open node of a kind with an idle session of the step, or nil.
+func (f *Farm) pickSession(now time.Time, s *step, elastic bool, may func(*node) bool) *node {
+	var best *node
+	for _, ses := range s.idle {
+		n := ses.node
+		if n.bucket == nil || n.bucket.group.elastic != elastic || !n.room(&s.rec.Needs) || f.unfit(s, n) != nil {
+			continue
+		}
+		if may(n) && f.primeSite(now, s.job, n.rec.Site) {
+			if len(s.idle) > manySessions {
+				return n
+			}
+			if best == nil || compareLoad(n, best) < 0 {
+				best = n
+			}
+		}
+	}
+	return best
+}
+
+// manySessions is how many idle sessions of a step are compared; of more the first is taken.
+const manySessions = 16
+
+func compareLoad(a, b *node) int {
+	return cmp.Or(cmp.Compare(len(a.live), len(b.live)), cmp.Compare(a.rec.ID, b.rec.ID))
+}
+
+// pickHolder returns an open node that holds seats which the step needs, counted per node, and can take a task more.
+func (f *Farm) pickHolder(now time.Time, s *step, may func(*node) bool) *node {
+	var best *node
+	for name := range s.rec.Limits {
+		l := f.limits[name]
+		if l == nil || !l.rec.PerNode {
+			continue
+		}
+		try := func(id NodeID) {
+			n := f.nodes[id]
+			if n == nil || n.bucket == nil || f.unfit(s, n) != nil || !n.room(&s.rec.Needs) || !may(n) || !f.primeSite(now, s.job, n.rec.Site) {
+				return
+			}
+			if best == nil || cmp.Or(cmp.Compare(f.wants(s, n.rec.ID), f.wants(s, best.rec.ID)), cmp.Compare(rank(n), rank(best)), compareLoad(n, best)) < 0 {
+				best = n
+			}
+		}
+		for id := range l.nodes {
+			try(id)
+		}
+		for i := range l.rec.Settling {
+			try(l.rec.Settling[i].Node)
+		}
+	}
+	return best
 }
 
 func rank(n *node) int {
@@ -129,11 +214,21 @@ func rank(n *node) int {
 	return 1
 }
 
-func idle(n *node, s *step) int {
-	if n.idleSession(s) != nil {
-		return 1
+// spent reports whether a node has no vcpu left for anything.
+func (n *node) spent() bool { return n.used.VCPUs >= n.rec.Capacity.VCPUs }
+
+// fitting returns the groups of open nodes that have what the step needs, in their order.
+func (f *Farm) fitting(s *step) []*group {
+	sh := s.shape
+	if sh.epoch != f.groupsEpoch {
+		sh.epoch, sh.groups = f.groupsEpoch, sh.groups[:0]
+		for _, g := range f.groupList {
+			if f.unfit(s, g.buckets[0].nodes[0]) == nil {
+				sh.groups = append(sh.groups, g)
+			}
+		}
 	}
-	return 0
+	return sh.groups
 }
 
 // barred reports whether a node is blocked for the step's job. A block holds only while another node could do the work:
@@ -175,7 +270,7 @@ func (f *Farm) assign(now time.Time, s *step, n *node) bool {
 	if last := s.last[unit]; last != nil {
 		number = last.rec.Number + 1
 	}
-	state, reason := AttemptOrdered, fmt.Sprintf("assigned to %s", n.rec.ID)
+	state, reason := AttemptOrdered, "assigned to "+string(n.rec.ID)
 	if s.rec.HasOwn && len(inputs) > 0 && f.cfg.Sites[n.rec.Site].Prime {
 		state, reason = AttemptWarming, fmt.Sprintf("its %s are loaded for %s", files(len(inputs)), n.rec.ID)
 	} else {
@@ -197,7 +292,7 @@ func (f *Farm) assign(now time.Time, s *step, n *node) bool {
 	})
 	f.emitUnit(now, s, unit, UnitPending, UnitAssigned, reason)
 	if s.pending() == 0 {
-		f.endIdle(s.sessions)
+		f.endIdle(slices.Clone(s.idle))
 	}
 	return true
 }
@@ -209,4 +304,28 @@ func (f *Farm) refuse(now time.Time, s *step, unit int64, err error) {
 	f.touchStep(s)
 	f.emitUnit(now, s, unit, UnitPending, UnitFailed, "its paths cannot be told: "+err.Error())
 	f.review(now, s.job)
+}
+
+// capped reports whether the job may start nothing on any node, because as many of its tasks run as may.
+func (j *job) capped() bool {
+	return j.rec.MaxTasks > 0 && j.running >= int64(j.rec.MaxTasks)
+}
+
+// admits reports whether the job may use the node: one that it uses already, or one more.
+func (j *job) admits(n *node) bool {
+	return j.rec.MaxNodes == 0 || len(j.nodes) < j.rec.MaxNodes || j.nodes[n.rec.ID] > 0
+}
+
+// occupy notes that one more, or one less, attempt of the job occupies a node.
+func (j *job) occupy(id NodeID, by int) {
+	j.running += int64(by)
+	if j.rec.MaxNodes == 0 {
+		return
+	}
+	if j.nodes == nil {
+		j.nodes = map[NodeID]int{}
+	}
+	if j.nodes[id] += by; j.nodes[id] == 0 {
+		delete(j.nodes, id)
+	}
 }

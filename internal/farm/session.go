@@ -7,6 +7,25 @@ func (f *Farm) addSession(s *session) {
 	f.sessions[s.rec.ID] = s
 	s.node.sessions = append(s.node.sessions, s)
 	s.step.sessions = append(s.step.sessions, s)
+	s.reidle()
+}
+
+// occupy notes the attempt that runs in the session; nil: none.
+func (s *session) occupy(a *attempt) {
+	s.attempt = a
+	s.reidle()
+}
+
+// reidle keeps the step's list of sessions that can take a task.
+func (s *session) reidle() {
+	idle := s.attempt == nil && !s.rec.Ending
+	switch {
+	case idle && !s.idle:
+		s.step.idle = append(s.step.idle, s)
+	case !idle && s.idle:
+		s.step.idle = drop(s.step.idle, s)
+	}
+	s.idle = idle
 }
 
 // openSession makes a session for a step on a node.
@@ -26,6 +45,7 @@ func (f *Farm) endSession(s *session) {
 		return
 	}
 	s.rec.Ending = true
+	s.reidle()
 	f.touchSession(s)
 	f.orders.add(s.node.rec.ID)
 }
@@ -42,6 +62,8 @@ func (f *Farm) endIdle(list []*session) {
 // forgetSession drops a session that has ended on its node.
 func (f *Farm) forgetSession(s *session) {
 	delete(f.sessions, s.rec.ID)
+	s.rec.Ending = true
+	s.reidle()
 	s.node.sessions = drop(s.node.sessions, s)
 	s.step.sessions = drop(s.step.sessions, s)
 	f.changes.sessions.drop(s.rec.ID)
@@ -76,6 +98,7 @@ func (c SessionEnded) apply(f *Farm, now time.Time) (any, error) {
 	}
 	if s.attempt != nil { // its end is still to be reported; the session takes no more
 		s.rec.Ending = true
+		s.reidle()
 		f.touchSession(s)
 		return nil, nil
 	}

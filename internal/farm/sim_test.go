@@ -58,6 +58,7 @@ func newSim(roll dice, fail func(string, ...any)) *sim {
 	s := &sim{roll: roll, fail: fail, now: dawn, nodes: map[farm.NodeID]*machine{}, fenced: map[uint64]bool{}, ids: map[string]int{}}
 	s.f = farm.New(config(s.ids))
 	s.setLimits(3, 2)
+	s.setQueue()
 	return s
 }
 
@@ -102,6 +103,7 @@ func (s *sim) trouble() {
 	switch s.roll(16) {
 	case 0, 1:
 		s.do(farm.SubmitJob{
+			Queue: []farm.QueueID{"", "night"}[s.roll(2)], MaxTasks: s.roll(4), MaxNodes: s.roll(3),
 			Name: "shot", Priority: s.roll(3) * 50, MaxRetries: s.roll(3),
 			Spec: farm.JobSpec{Assets: []farm.StoragePath{{Location: nas, Path: "textures"}}},
 			Steps: []farm.NewStep{
@@ -134,6 +136,8 @@ func (s *sim) trouble() {
 		}
 	case 14:
 		s.setLimits(s.roll(4), s.roll(3))
+	case 13:
+		s.setQueue()
 	case 15:
 		s.do(farm.ReportLimit{Limit: "renderer", External: s.roll(3)})
 	case 8:
@@ -154,15 +158,55 @@ func (s *sim) setLimits(renderers, encoders int) {
 	s.do(farm.SetLimit{Limit: "encoder", Seats: &encoders, Settle: &settle})
 }
 
-// schedule lets the scheduler work and checks that it gives no seat away that there is not.
+// setQueue changes what one of the queues may have.
+func (s *sim) setQueue() {
+	s.do(farm.SetQueue{
+		Queue: "night", Weight: ptr(float64(1 + s.roll(3))), Paused: ptr(s.roll(3) == 0), Tasks: ptr(int64(s.roll(4))), VCPUs: ptr(float64(s.roll(4))),
+	})
+}
+
+// schedule lets the scheduler work and checks that it gives no seat away that there is not, and exceeds no quota and no bound of a job.
 func (s *sim) schedule() {
-	before := s.f.Limits()
+	before, queues, jobs := s.f.Limits(), s.f.Queues(), s.busy()
 	s.f.Schedule(s.now, 1+s.roll(20))
 	for i, l := range s.f.Limits() {
 		if taken := l.Held + l.SettlingSeats; taken > before[i].Held+before[i].SettlingSeats && (taken+l.Outside > l.Seats || before[i].Closed) {
 			s.fail("limit %s went from %+v to %+v", l.ID, before[i], l)
 		}
 	}
+	for i, q := range s.f.Queues() {
+		if u, c := q.Used, q.Quota; u.Tasks > queues[i].Used.Tasks && (q.Paused || c.Tasks > 0 && u.Tasks > c.Tasks || c.VCPUs > 0 && u.VCPUs > c.VCPUs) {
+			s.fail("queue %s went from %+v to %+v", q.ID, queues[i], q)
+		}
+	}
+	for id, now := range s.busy() {
+		j, _ := s.f.Job(id)
+		if now.tasks > jobs[id].tasks && (j.MaxTasks > 0 && now.tasks > j.MaxTasks || j.MaxNodes > 0 && now.nodes > max(j.MaxNodes, jobs[id].nodes)) {
+			s.fail("job %s went from %+v to %+v; it may have %d tasks on %d nodes", id, jobs[id], now, j.MaxTasks, j.MaxNodes)
+		}
+	}
+}
+
+// use is how many tasks a job runs, and on how many nodes.
+type use struct{ tasks, nodes int }
+
+// busy counts what runs of each job.
+func (s *sim) busy() map[farm.JobID]use {
+	out := map[farm.JobID]use{}
+	for _, n := range s.f.Nodes() {
+		here := map[farm.JobID]bool{}
+		for _, id := range n.Attempts {
+			a, _ := s.f.Attempt(id)
+			u := out[a.Unit.Job]
+			u.tasks++
+			if !here[a.Unit.Job] {
+				here[a.Unit.Job] = true
+				u.nodes++
+			}
+			out[a.Unit.Job] = u
+		}
+	}
+	return out
 }
 
 func (s *sim) openJobs() []farm.JobID {
@@ -410,6 +454,7 @@ func (s *sim) finish() {
 	s.calm = true
 	s.power("ws-0", studio, "")
 	s.setLimits(4, 2)
+	s.do(farm.SetQueue{Queue: "night", Paused: ptr(false), Tasks: ptr(int64(0)), VCPUs: ptr(0.0)})
 	for _, n := range s.f.Nodes() {
 		_, _ = s.f.Apply(s.now, farm.NodeResume{Node: n.ID})
 	}

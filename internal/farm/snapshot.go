@@ -8,6 +8,9 @@ import (
 // Records returns all records of the farm, ordered. It shares nothing with the farm.
 func (f *Farm) Records() Records {
 	r := Records{LastSeq: f.seq, Decisions: slices.Clone(f.decisions), Pools: f.Pools(), Primings: f.Primings()}
+	for _, q := range f.queueList {
+		r.Queues = append(r.Queues, q.rec)
+	}
 	for _, l := range f.limitList {
 		r.Limits = append(r.Limits, cloneLimit(&l.rec))
 	}

@@ -30,15 +30,21 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 			return nil, err
 		}
 	}
+	if c.Queue == "" {
+		c.Queue = DefaultQueue
+	}
+	if f.queues[c.Queue] == nil {
+		return nil, fault.WithHint(fault.New(fault.Invalid, "there is no queue %q", c.Queue), "%s; make one: spillway queue set NAME", f.queuesKnown())
+	}
 	j := &job{rec: Job{
 		ID: JobID(f.cfg.NewID("j")), Name: c.Name, Owner: c.Owner, Project: c.Project, Queue: c.Queue, Priority: c.Priority,
-		Submitted: now, Deadline: c.Deadline, Estimate: c.Estimate, MaxRetries: c.MaxRetries, Key: c.Key, JobSpec: c.Spec,
+		Submitted: now, Deadline: c.Deadline, Estimate: c.Estimate, MaxRetries: c.MaxRetries, MaxTasks: c.MaxTasks, MaxNodes: c.MaxNodes, Key: c.Key, JobSpec: c.Spec,
 	}}
 	if !c.Deadline.IsZero() {
 		j.rec.Deadline = instant(c.Deadline)
 	}
 	for i, n := range c.Steps {
-		s := &step{job: j, index: i, last: map[int64]*attempt{}, shape: shapeOf(&n.Needs, n.Limits), rec: Step{
+		s := &step{job: j, index: i, last: map[int64]*attempt{}, shape: f.shapeOf(&n.Needs, n.Limits), rec: Step{
 			Name: n.Name, Units: n.Units, DependsOn: slices.Clone(n.DependsOn), Needs: n.Needs, Expected: n.Estimate, HasOwn: n.HasOwn,
 			Limits: maps.Clone(n.Limits),
 		}}
@@ -65,6 +71,8 @@ func (c *SubmitJob) validate() error {
 		return fault.New(fault.Invalid, "priority %d is not between 0 and %d", c.Priority, maxPriority)
 	case c.MaxRetries < 0 || c.MaxRetries > maxRetries:
 		return fault.New(fault.Invalid, "retries %d is not between 0 and %d", c.MaxRetries, maxRetries)
+	case c.MaxTasks < 0 || c.MaxNodes < 0:
+		return fault.New(fault.Invalid, "a job runs at least 1 task on 1 node at once; 0 is any number")
 	case len(c.Steps) == 0:
 		return fault.New(fault.Invalid, "a job needs a step")
 	case len(c.Steps) > maxSteps:

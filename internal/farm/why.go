@@ -25,6 +25,7 @@ type StepWhy struct {
 	BackOff   int64        `json:"backOff"`  // pending until BackOffTo
 	BackOffTo time.Time    `json:"backOffTo,omitzero"`
 	WaitsFor  []StepWait   `json:"waitsFor,omitempty"`
+	Held      []string     `json:"held,omitempty"`  // what keeps it from every node: a quota, a share, a cap of the job
 	Nodes     int          `json:"nodes"`           // known
 	Unfit     []NodeReason `json:"unfit,omitempty"` // why nodes are not taking its tasks, by number of nodes
 }
@@ -86,6 +87,16 @@ func (f *Farm) whyStep(s *step) StepWhy {
 		return w
 	}
 	w.Runnable = s.free()
+	if q := f.queueOf(s.job); w.Runnable > 0 {
+		for _, held := range []string{q.why(&s.rec.Needs), s.job.whyCapped()} {
+			if held != "" {
+				w.Held = append(w.Held, held)
+			}
+		}
+		if turn := f.behind(q); turn != "" && len(w.Held) == 0 {
+			w.Held = append(w.Held, turn)
+		}
+	}
 	counts := map[string]int{}
 	for _, n := range f.nodeList {
 		counts[f.whyNode(n, s)]++
@@ -112,12 +123,25 @@ func (f *Farm) whyNode(n *node, s *step) string {
 		return "blocked for the job: " + n.rec.Blocked[s.job.rec.ID]
 	case !n.room(&s.rec.Needs):
 		return "busy"
+	case !s.job.admits(n):
+		return "the job uses as many nodes as it may"
 	case f.limited(s, n.rec.ID) != nil:
 		return f.limited(s, n.rec.ID).why()
 	case !f.primed(s.job, n.rec.Site):
 		return "waits until " + string(n.rec.Site) + " is primed"
 	}
 	return "free"
+}
+
+// whyCapped says which of its own bounds the job has reached, or "".
+func (j *job) whyCapped() string {
+	switch {
+	case j.capped():
+		return fmt.Sprintf("the job runs %d tasks at once, and may run %d", j.running, j.rec.MaxTasks)
+	case j.rec.MaxNodes > 0 && len(j.nodes) >= j.rec.MaxNodes:
+		return fmt.Sprintf("the job uses %d nodes, and may use %d", len(j.nodes), j.rec.MaxNodes)
+	}
+	return ""
 }
 
 func (w *StepWhy) lines(now time.Time) []string {
@@ -131,6 +155,9 @@ func (w *StepWhy) lines(now time.Time) []string {
 	}
 	if w.Runnable > 0 {
 		lines = append(lines, fmt.Sprintf("step %s: %d tasks could start; %s", w.Name, w.Runnable, nodesLine(w)))
+		for _, held := range w.Held {
+			lines = append(lines, fmt.Sprintf("step %s: %s", w.Name, held))
+		}
 	}
 	if w.BackOff > 0 {
 		lines = append(lines, fmt.Sprintf("step %s: %d tasks wait after a failure, the first for %s more",

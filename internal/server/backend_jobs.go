@@ -242,6 +242,9 @@ func whyStep(step farm.StepWhy) []restv1.WhyReason {
 		text := "waiting for step " + w.Name + ": " + strconv.FormatInt(w.Succeeded, 10) + " of " + strconv.FormatInt(w.Units, 10) + " done"
 		add(step.Counts.Pending, "units", text)
 	}
+	for _, held := range step.Held {
+		add(step.Runnable, "units", held)
+	}
 	for _, n := range step.Unfit {
 		add(int64(n.Nodes), "nodes", n.Reason)
 	}

@@ -83,3 +83,46 @@ func wireLimit(v *farm.LimitView) restv1.Limit {
 	}
 	return out
 }
+
+// Queues lists queues by name.
+func (s *Server) Queues(ctx context.Context) ([]restv1.Queue, error) {
+	var views []farm.QueueView
+	if err := s.loop.View(ctx, func(f *farm.Farm) { views = f.Queues() }); err != nil {
+		return nil, err
+	}
+	out := make([]restv1.Queue, 0, len(views))
+	for i := range views {
+		out = append(out, wireQueue(&views[i]))
+	}
+	return out, nil
+}
+
+// SetQueue makes a queue or changes one.
+func (s *Server) SetQueue(ctx context.Context, id string, c restv1.QueueChange) (restv1.Queue, error) {
+	result, err := s.loop.Do(ctx, farm.SetQueue{
+		Queue: farm.QueueID(id), Weight: c.Weight, Paused: c.Paused, VCPUs: c.VCPUs, MemoryMiB: c.MemoryMiB, GPUs: c.GPUs, Tasks: c.Tasks,
+	})
+	if err != nil {
+		return restv1.Queue{}, err
+	}
+	s.planner.changed()
+	view, _ := result.(farm.QueueView)
+	return wireQueue(&view), nil
+}
+
+// DeleteQueue removes a queue.
+func (s *Server) DeleteQueue(ctx context.Context, id string) error {
+	_, err := s.loop.Do(ctx, farm.DeleteQueue{Queue: farm.QueueID(id)})
+	return err
+}
+
+func wireQueue(v *farm.QueueView) restv1.Queue {
+	return restv1.Queue{
+		ID: string(v.ID), Weight: v.Weight, Paused: v.Paused, Quota: wireAmounts(v.Quota), Used: wireAmounts(v.Used), Jobs: v.Jobs,
+		Share: v.Share, Fair: v.Fair,
+	}
+}
+
+func wireAmounts(a farm.Amounts) restv1.Amounts {
+	return restv1.Amounts{VCPUs: a.VCPUs, MemoryMiB: int64(a.MemoryMiB), GPUs: int64(a.GPUs), Tasks: a.Tasks} //nolint:gosec // sums of real machines
+}

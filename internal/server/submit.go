@@ -199,7 +199,7 @@ func (s *Server) submitJob(e *catalog.Entry, sub restv1.Submission, now time.Tim
 	c := farm.SubmitJob{
 		Name: e.Job.Name, Owner: sub.Owner, Project: sub.Project, Queue: farm.QueueID(e.Policy.Queue),
 		Priority: e.Policy.PriorityOr50(), Deadline: e.Policy.DeadlineFrom(now), Estimate: e.Policy.Estimate,
-		MaxRetries: e.Policy.RetriesOr2(), Spec: spec,
+		MaxRetries: e.Policy.RetriesOr2(), MaxTasks: e.Policy.MaxTasks, MaxNodes: e.Policy.MaxNodes, Spec: spec,
 	}
 	setDefault(&c.Queue, "default")
 	if sub.Name != "" {

@@ -20,6 +20,8 @@ type Policy struct {
 	// DeadlineIn is the deadline counted from the submit.
 	DeadlineIn config.Duration `yaml:"deadlineIn" json:"deadlineIn,omitzero"`
 	Retries    *int            `yaml:"retries" json:"retries,omitempty"`   // nil: 2
+	MaxTasks   int             `yaml:"maxTasks" json:"maxTasks,omitempty"` // that run at once; 0: any number
+	MaxNodes   int             `yaml:"maxNodes" json:"maxNodes,omitempty"` // that it uses at once; 0: any number
 	Estimate   float64         `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit of the widest step
 	Assets     []Pattern       `yaml:"assets" json:"assets,omitempty"`     // shared by all tasks; files or folders
 	Steps      map[string]Step `yaml:"steps" json:"steps,omitempty"`
@@ -146,6 +148,10 @@ func (p *Policy) Validate() error {
 		return config.At("retries", fault.New(fault.Invalid, "retries %d is not between 0 and %d", *p.Retries, maxRetries))
 	case p.DeadlineIn > 0 && !p.Deadline.IsZero():
 		return config.At("deadlineIn", fault.New(fault.Invalid, "deadline and deadlineIn exclude each other"))
+	case p.MaxTasks < 0:
+		return config.At("maxTasks", fault.New(fault.Invalid, "maxTasks is negative"))
+	case p.MaxNodes < 0:
+		return config.At("maxNodes", fault.New(fault.Invalid, "maxNodes is negative"))
 	case p.Estimate < 0:
 		return config.At("estimate", fault.New(fault.Invalid, "estimate is negative"))
 	case len(p.Assets) > maxPatterns:

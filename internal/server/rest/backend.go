@@ -78,6 +78,12 @@ type Sharing interface {
 	ReportLimit(ctx context.Context, id string, r restv1.LimitReport) (restv1.Limit, error)
 	// DeleteLimit removes a limit. While jobs that are not over need it, it is Conflict.
 	DeleteLimit(ctx context.Context, id string) error
+	// Queues returns queues by name.
+	Queues(ctx context.Context) ([]restv1.Queue, error)
+	// SetQueue makes a queue or changes what is given of one. Invalid: a name that is none, a weight that is not positive.
+	SetQueue(ctx context.Context, id string, c restv1.QueueChange) (restv1.Queue, error)
+	// DeleteQueue removes a queue. While it has jobs that are not over, and for the default one, it is Conflict.
+	DeleteQueue(ctx context.Context, id string) error
 }
 
 // Streams answers with what is long or goes on.

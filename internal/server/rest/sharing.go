@@ -9,7 +9,7 @@ import (
 	"github.com/spillway/spillway/api/restv1"
 )
 
-// limitPath names a limit.
+// limitPath names a limit or a queue.
 type limitPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
@@ -22,6 +22,11 @@ type limitChange struct {
 type limitReport struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body restv1.LimitReport
+}
+
+type queueChange struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body restv1.QueueChange
 }
 
 // nothing is an answer without a body.
@@ -37,6 +42,16 @@ func (s *server) sharingRoutes(api huma.API) {
 	})
 	endpoint(s, api, http.MethodPost, "/limits/{id}/report", "Report a limit's use outside the farm", func(ctx context.Context, in *limitReport) (restv1.Limit, error) {
 		return s.Sharing.ReportLimit(ctx, in.ID, in.Body)
+	})
+	endpoint(s, api, http.MethodGet, "/queues", "List queues", func(ctx context.Context, _ *struct{}) (restv1.QueueList, error) {
+		list, err := s.Sharing.Queues(ctx)
+		return restv1.QueueList{Queues: some(list)}, err
+	})
+	endpoint(s, api, http.MethodPut, "/queues/{id}", "Make a queue or change one", func(ctx context.Context, in *queueChange) (restv1.Queue, error) {
+		return s.Sharing.SetQueue(ctx, in.ID, in.Body)
+	})
+	removal(s, api, "/queues/{id}", "Delete a queue", func(ctx context.Context, in *limitPath) error {
+		return s.Sharing.DeleteQueue(ctx, in.ID)
 	})
 	removal(s, api, "/limits/{id}", "Delete a limit", func(ctx context.Context, in *limitPath) error {
 		return s.Sharing.DeleteLimit(ctx, in.ID)

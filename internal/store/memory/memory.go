@@ -113,6 +113,10 @@ func encode(tables map[string]map[string][]byte, b *farm.Batch) error {
 	})
 	each(len(b.Decisions), func(i int) error { return put("decisions", b.Decisions[i], b.Decisions[i].ID) })
 	each(len(b.Limits), func(i int) error { return put("limits", b.Limits[i], b.Limits[i].ID) })
+	each(len(b.Queues), func(i int) error { return put("queues", b.Queues[i], b.Queues[i].ID) })
+	for _, id := range b.OldQueues {
+		delete(tables["queues"], string(id))
+	}
 	for _, id := range b.OldLimits {
 		delete(tables["limits"], string(id))
 	}
@@ -138,6 +142,7 @@ func (s *Store) Load(ctx context.Context) (*farm.Records, error) {
 		decode(d, "specs", &r.Specs), decode(d, "jobs", &r.Jobs), decode(d, "steps", &r.Steps),
 		decode(d, "attempts", &r.Attempts), decode(d, "sessions", &r.Sessions), decode(d, "nodes", &r.Nodes),
 		decode(d, "pools", &r.Pools), decode(d, "primings", &r.Primings), decode(d, "decisions", &r.Decisions), decode(d, "limits", &r.Limits),
+		decode(d, "queues", &r.Queues),
 	)
 	if err != nil {
 		return nil, err

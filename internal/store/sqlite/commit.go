@@ -28,6 +28,7 @@ var columns = map[string]struct {
 	"primings":  {"job, filer, body", 2},
 	"decisions": {"id, body", 1},
 	"limits":    {"id, body", 1},
+	"queues":    {"id, body", 1},
 	"events":    {"seq, body", 1},
 }
 
@@ -46,7 +47,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		s.upserts[table] = st
 	}
-	for _, table := range []string{"sessions", "decisions", "limits"} {
+	for _, table := range []string{"sessions", "decisions", "limits", "queues"} {
 		st, err := s.write.PrepareContext(ctx, "DELETE FROM "+table+" WHERE id = ?") //nolint:sqlclosecheck // Close closes it
 		if err != nil {
 			return err
@@ -104,6 +105,9 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	for i := range b.Decisions {
 		w.upsert("decisions", &b.Decisions[i], b.Decisions[i].ID)
 	}
+	for i := range b.Queues {
+		w.upsert("queues", &b.Queues[i], string(b.Queues[i].ID))
+	}
 	for i := range b.Limits {
 		w.upsert("limits", &b.Limits[i], string(b.Limits[i].ID))
 	}
@@ -115,6 +119,9 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	}
 	for _, id := range b.OldDecisions {
 		w.remove("decisions", id)
+	}
+	for _, id := range b.OldQueues {
+		w.remove("queues", string(id))
 	}
 	for _, id := range b.OldLimits {
 		w.remove("limits", string(id))

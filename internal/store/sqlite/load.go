@@ -40,6 +40,7 @@ func load(ctx context.Context, tx *sql.Tx) (*farm.Records, error) {
 		read(ctx, tx, "SELECT body FROM primings ORDER BY job, filer", &r.Primings),
 		read(ctx, tx, "SELECT body FROM decisions ORDER BY id", &r.Decisions),
 		read(ctx, tx, "SELECT body FROM limits ORDER BY id", &r.Limits),
+		read(ctx, tx, "SELECT body FROM queues ORDER BY id", &r.Queues),
 		tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&r.LastSeq),
 	)
 	if err != nil {

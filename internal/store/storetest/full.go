@@ -28,7 +28,7 @@ func Full() farm.Batch {
 		}}},
 		Jobs: []farm.Job{{
 			ID: "j1", Name: "shot", Owner: "mara", Queue: "q", Priority: 50, State: farm.JobPaused, Reason: "r", Submitted: at,
-			Deadline: at, Estimate: 8.5, MaxRetries: 2, Key: "k",
+			Deadline: at, Estimate: 8.5, MaxRetries: 2, MaxTasks: 3, MaxNodes: 4, Key: "k",
 		}},
 		Steps: []farm.StepRecord{{StepRef: farm.StepRef{Job: "j1", Step: 0}, Step: farm.Step{
 			Name: "Render", Units: 10_000_000, DependsOn: []int{1}, Needs: needs, Estimate: farm.Estimate{Count: 2, Mean: 1.5, M2: 0.25},
@@ -59,6 +59,9 @@ func Full() farm.Batch {
 		Limits: []farm.Limit{{
 			ID: "nuke", Seats: 3, PerNode: true, Settle: time.Minute, TTL: time.Hour, Stale: farm.StaleHold, External: 1, Reported: at, Overdue: true,
 			Settling: []farm.Settling{{Node: "n1", Seats: 2, Until: at}},
+		}},
+		Queues: []farm.Queue{{
+			ID: "night", Weight: 0.5, Paused: true, Quota: farm.Amounts{VCPUs: 2.5, MemoryMiB: 1, GPUs: 2, Tasks: 3},
 		}},
 		LastSeq: 1,
 	}

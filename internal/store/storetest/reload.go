@@ -57,7 +57,7 @@ func portrait(t testing.TB, f *farm.Farm) []string {
 	t.Helper()
 	lines := []string{
 		text(t, f.Records()), text(t, f.OwedFlushes(1000)), text(t, f.OwedFences()), text(t, f.OwedPrimings()),
-		text(t, f.OwedWarmings()), text(t, f.OwedCreates()), text(t, f.OwedDeletes()), text(t, f.Limits()),
+		text(t, f.OwedWarmings()), text(t, f.OwedCreates()), text(t, f.OwedDeletes()), text(t, f.Limits()), text(t, f.Queues()),
 	}
 	for _, n := range f.Nodes() {
 		lines = append(lines, text(t, f.Owed(n.ID)), fmt.Sprint(n.Used, n.Attempts))
@@ -112,7 +112,7 @@ func (l *life) live() {
 	switch l.rand.IntN(10) {
 	case 0:
 		l.apply(farm.SubmitJob{
-			Key: fmt.Sprint(l.rand.IntN(20)), Name: "shot", Priority: l.rand.IntN(100), MaxRetries: 1,
+			Key: fmt.Sprint(l.rand.IntN(20)), Name: "shot", Queue: l.queue(), MaxTasks: l.rand.IntN(3), Priority: l.rand.IntN(100), MaxRetries: 1,
 			Spec: farm.JobSpec{Template: []byte("{}"), Assets: []farm.StoragePath{{Location: "nas", Path: "tex"}}},
 			Steps: []farm.NewStep{
 				{Name: "Render", Units: 1 + l.rand.Int64N(8), HasOwn: true}, {Name: "Comp", Units: 2, Limits: l.limits()}, {Name: "Encode", Units: 1, DependsOn: []int{0}},
@@ -133,6 +133,10 @@ func (l *life) live() {
 	case 4:
 		seats, perNode, settle := l.rand.IntN(4), l.rand.IntN(2) == 0, time.Duration(l.rand.IntN(3))*time.Second
 		l.apply(farm.SetLimit{Limit: "nuke", Seats: &seats, PerNode: &perNode, Settle: &settle})
+	case 6:
+		weight, tasks := 1+l.rand.Float64(), l.rand.Int64N(4)
+		l.apply(farm.SetQueue{Queue: l.queue(), Weight: &weight, Tasks: &tasks})
+		l.apply(farm.DeleteQueue{Queue: l.queue()})
 	case 5:
 		l.apply(farm.DeleteLimit{Limit: "nuke"})
 	default:
@@ -150,6 +154,8 @@ func (l *life) live() {
 	l.farm.Tick(l.now)
 	l.farm.Schedule(l.now, 100)
 }
+
+func (l *life) queue() farm.QueueID { return []farm.QueueID{"", "night", "day"}[l.rand.IntN(3)] }
 
 // limits is what a step may need of the limits that there are.
 func (l *life) limits() map[farm.LimitID]int {

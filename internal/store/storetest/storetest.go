@@ -77,12 +77,12 @@ func testReplace(t *testing.T, open Open) {
 	s := open(t)
 	epoch := lead(t, s)
 	commit(t, s, epoch, b)
-	next := farm.Batch{EndedSessions: []farm.SessionID{b.Sessions[0].ID}, OldDecisions: []string{b.Decisions[0].ID}, OldLimits: []farm.LimitID{"nuke"}}
+	next := farm.Batch{EndedSessions: []farm.SessionID{b.Sessions[0].ID}, OldDecisions: []string{b.Decisions[0].ID}, OldLimits: []farm.LimitID{"nuke"}, OldQueues: []farm.QueueID{"night"}}
 	next.Jobs = []farm.Job{b.Jobs[0]}
 	next.Jobs[0].State = farm.JobSucceeded
 	commit(t, s, epoch, next)
 	want := b.Records
-	want.Jobs, want.Sessions, want.Decisions, want.Limits = next.Jobs, nil, nil, nil
+	want.Jobs, want.Sessions, want.Decisions, want.Limits, want.Queues = next.Jobs, nil, nil, nil, nil
 	wantRecords(t, s, want)
 }
 

@@ -34,6 +34,7 @@ type Farm struct {
 	decisions []restv1.Decision
 	filers    []restv1.Filer
 	limits    []restv1.Limit
+	queues    []restv1.Queue
 	ids       int
 	tokens    int // made
 }

@@ -87,3 +87,51 @@ func (f *Farm) DeleteLimit(ctx context.Context, id string) error {
 	f.limits = slices.DeleteFunc(f.limits, func(l restv1.Limit) bool { return l.ID == id })
 	return nil
 }
+
+// Queues implements rest.Sharing.
+func (f *Farm) Queues(ctx context.Context) ([]restv1.Queue, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return slices.Clone(f.queues), nil
+}
+
+// SetQueue implements rest.Sharing.
+func (f *Farm) SetQueue(ctx context.Context, id string, c restv1.QueueChange) (restv1.Queue, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return restv1.Queue{}, err
+	}
+	defer unlock()
+	i := slices.IndexFunc(f.queues, func(q restv1.Queue) bool { return q.ID == id })
+	if i < 0 {
+		i = len(f.queues)
+		f.queues = append(f.queues, restv1.Queue{ID: id, Weight: 1})
+	}
+	q := &f.queues[i]
+	keep(&q.Weight, c.Weight)
+	keep(&q.Paused, c.Paused)
+	keep(&q.Quota.VCPUs, c.VCPUs)
+	keep(&q.Quota.MemoryMiB, c.MemoryMiB)
+	keep(&q.Quota.GPUs, c.GPUs)
+	keep(&q.Quota.Tasks, c.Tasks)
+	f.record(restv1.Event{Kind: "queue", Reason: id + ": set"})
+	return *q, nil
+}
+
+// DeleteQueue implements rest.Sharing.
+func (f *Farm) DeleteQueue(ctx context.Context, id string) error {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	before := len(f.queues)
+	f.queues = slices.DeleteFunc(f.queues, func(q restv1.Queue) bool { return q.ID == id })
+	if len(f.queues) == before {
+		return fault.New(fault.NotFound, "there is no queue %q", id)
+	}
+	return nil
+}
