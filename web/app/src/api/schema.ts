@@ -229,6 +229,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List limits */
+        get: operations["get-limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/limits/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a limit or change one */
+        put: operations["put-limits-id"];
+        post?: never;
+        /** Delete a limit */
+        delete: operations["delete-limits-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/limits/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report a limit's use outside the farm */
+        post: operations["post-limits-id-report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/nodes": {
         parameters: {
             query?: never;
@@ -331,6 +383,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List queues */
+        get: operations["get-queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/queues/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a queue or change one */
+        put: operations["put-queues-id"];
+        post?: never;
+        /** Delete a queue */
+        delete: operations["delete-queues-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/session": {
         parameters: {
             query?: never;
@@ -404,6 +491,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Amounts: {
+            /** Format: int64 */
+            gpus: number;
+            /** Format: int64 */
+            memoryMiB: number;
+            /** Format: int64 */
+            tasks: number;
+            /** Format: double */
+            vcpus: number;
+        };
         Attempt: {
             /** Format: date-time */
             assigned: string;
@@ -572,7 +669,7 @@ export interface components {
             /** @description State before. */
             from?: string;
             job?: string;
-            /** @description job, unit, attempt, node, pool, priming, fence or receipt. */
+            /** @description job, unit, attempt, node, pool, priming, fence, receipt, limit or queue. */
             kind: string;
             node?: string;
             pool?: string;
@@ -685,6 +782,90 @@ export interface components {
         JobList: {
             /** @description Newest first. */
             jobs: components["schemas"]["Job"][];
+        };
+        Limit: {
+            /** @description Nothing new is started, because nobody knows how much is left. */
+            closed?: boolean;
+            /**
+             * Format: int64
+             * @description Negative if more are taken than there are.
+             */
+            free: number;
+            /**
+             * Format: int64
+             * @description Seats of tasks.
+             */
+            held: number;
+            id: string;
+            /** @description That hold seats, if those are counted per node. */
+            nodes?: string[];
+            /**
+             * Format: int64
+             * @description Seats that count as taken outside the farm.
+             */
+            outside?: number;
+            /** @description The last report does not count any more. */
+            overdue?: boolean;
+            /**
+             * @description What takes seats: each task, or each node however many tasks it runs.
+             * @enum {string}
+             */
+            per: "task" | "node";
+            /**
+             * Format: date-time
+             * @description When the use outside the farm was last reported.
+             */
+            reported?: string;
+            /** Format: int64 */
+            seats: number;
+            /**
+             * Format: double
+             * @description How long a seat that was given back is not given to another.
+             */
+            settleSeconds?: number;
+            /**
+             * Format: int64
+             * @description Seats given back a moment ago.
+             */
+            settling?: number;
+            /**
+             * @description What counts after that: the last report, the farm's use alone, or nothing new is started.
+             * @enum {string}
+             */
+            stale: "keep" | "ignore" | "hold";
+            /**
+             * Format: double
+             * @description How long a report of the use outside the farm counts. 0: until the next one.
+             */
+            ttlSeconds?: number;
+        };
+        LimitChange: {
+            /** @enum {string} */
+            per?: "task" | "node";
+            /** Format: int64 */
+            seats?: number;
+            /** Format: double */
+            settleSeconds?: number;
+            /** @enum {string} */
+            stale?: "keep" | "ignore" | "hold";
+            /** Format: double */
+            ttlSeconds?: number;
+        };
+        LimitList: {
+            /** @description By name. */
+            limits: components["schemas"]["Limit"][];
+        };
+        LimitReport: {
+            /**
+             * Format: int64
+             * @description Seats taken outside the farm.
+             */
+            outside: number;
+            /**
+             * Format: int64
+             * @description How many there are in all; left out: as before.
+             */
+            seats?: number;
         };
         Login: {
             token: string;
@@ -850,6 +1031,61 @@ export interface components {
             /** @example body.template */
             location?: string;
             message: string;
+        };
+        Queue: {
+            /**
+             * Format: double
+             * @description Part that its weight gives it among the queues with jobs; 0 to 1.
+             */
+            fair: number;
+            id: string;
+            /**
+             * Format: int64
+             * @description That are not over.
+             */
+            jobs: number;
+            /** @description Nothing new is started. */
+            paused?: boolean;
+            /** @description What its running tasks take at most; 0: any amount. */
+            quota: components["schemas"]["Amounts"];
+            /**
+             * Format: double
+             * @description Part of the farm that it has, of what it has most of; 0 to 1.
+             */
+            share: number;
+            /** @description By its running tasks. */
+            used: components["schemas"]["Amounts"];
+            /** Format: double */
+            weight: number;
+        };
+        QueueChange: {
+            /**
+             * Format: int64
+             * @description Of the quota; 0: any number.
+             */
+            gpus?: number;
+            /**
+             * Format: int64
+             * @description Of the quota; 0: any amount.
+             */
+            memoryMiB?: number;
+            paused?: boolean;
+            /**
+             * Format: int64
+             * @description Of the quota; 0: any number.
+             */
+            tasks?: number;
+            /**
+             * Format: double
+             * @description Of the quota; 0: any amount.
+             */
+            vcpus?: number;
+            /** Format: double */
+            weight?: number;
+        };
+        QueueList: {
+            /** @description By name. */
+            queues: components["schemas"]["Queue"][];
         };
         Receipt: {
             filer: string;
@@ -1561,6 +1797,134 @@ export interface operations {
             };
         };
     };
+    "get-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-limits-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-limits-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-limits-id-report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitReport"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limit"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-nodes": {
         parameters: {
             query?: {
@@ -1739,6 +2103,99 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AutoscaleSampleList"];
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-queues-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-queues-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {
