@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -284,5 +285,24 @@ func TestFlawNames(t *testing.T) {
 	}
 	if _, err := verify.ParseFlaws([]string{"pink"}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("pink: %v", err)
+	}
+}
+
+// TestOpenEXRStreams has a frame checked in less memory than half of its pixels take: in that of some chunks.
+func TestOpenEXRStreams(t *testing.T) {
+	h := exr.Header{Compression: exr.ZIP, DataWindow: image.Rect(0, 0, 512, 4096)}
+	h.Channels = []exr.Channel{{Name: "Y", Type: exr.Half, X: 1, Y: 1}}
+	p := exr.NewPicture(h)
+	p.Planes[0].Set(3, 4, 0.5)
+	path := write(t, encodeEXR(t, p))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	rule := verify.Rule{Check: verify.Image, Width: 512, Height: 4096, Refuse: verify.DefaultFlaws()}
+	if _, err := verify.File(t.Context(), path, rule); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if took, all := after.TotalAlloc-before.TotalAlloc, uint64(512*4096*2); took > all/2 {
+		t.Errorf("%d bytes were allocated for a frame of %d", took, all)
 	}
 }
