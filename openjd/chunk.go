@@ -93,20 +93,20 @@ func newChunkAxis(values IntRange, c Chunking) chunkAxis {
 		add(0, values.Len(), pieces(values.Len(), c.Size))
 		return out
 	}
-	at := int64(0)
-	for i := 0; i < len(values.runs); {
-		r := values.runs[i]
-		count := r.count
+	at, runs := int64(0), values.Runs()
+	for i := 0; i < len(runs); {
+		r := runs[i]
+		count := r.Count
 		i++
-		if r.step != 1 && r.count > 1 {
+		if r.Step != 1 && r.Count > 1 {
 			add(at, count, count) // no two of them are neighbours
 			at += count
 			continue
 		}
-		last := r.first + (r.count - 1)
-		for i < len(values.runs) && values.runs[i].first == last+1 && (values.runs[i].step == 1 || values.runs[i].count == 1) {
-			count += values.runs[i].count
-			last += values.runs[i].count
+		last := r.First + (r.Count - 1)
+		for i < len(runs) && runs[i].First == last+1 && (runs[i].Step == 1 || runs[i].Count == 1) {
+			count += runs[i].Count
+			last += runs[i].Count
 			i++
 		}
 		add(at, count, pieces(count, c.Size))
@@ -140,7 +140,7 @@ func (a chunkAxis) text(i int64) string {
 		last, _ := a.values.At(to - 1)
 		return fmt.Sprintf("%d-%d", first, last)
 	}
-	return a.values.slice(from, to).String()
+	return a.values.Slice(from, to).String()
 }
 
 func (a chunkAxis) find(from int64, text string) (int64, bool) {

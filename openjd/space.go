@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/intrange"
 )
 
 // MarshalJSON returns the list or the expression.
@@ -78,7 +80,7 @@ func (p *TaskParameter) axis(symbols *Symbols, l limits, path string) (axis, Err
 		for i, text := range out.values {
 			values[i], _ = parseInt(text)
 		}
-		return p.cut(RangeOf(values), symbols, path)
+		return p.cut(intrange.Of(values), symbols, path)
 	}
 	return out, errs
 }
