@@ -37,6 +37,9 @@ const (
 	OnRun Role = iota
 	OnEnter
 	OnExit
+	OnWrapEnvEnter // extension WRAP_ACTIONS
+	OnWrapTaskRun
+	OnWrapEnvExit
 )
 
 // String returns the key of the role in a template.
@@ -46,6 +49,12 @@ func (r Role) String() string {
 		return "onEnter"
 	case OnExit:
 		return "onExit"
+	case OnWrapEnvEnter:
+		return "onWrapEnvEnter"
+	case OnWrapTaskRun:
+		return "onWrapTaskRun"
+	case OnWrapEnvExit:
+		return "onWrapEnvExit"
 	}
 	return "onRun"
 }
@@ -57,6 +66,8 @@ type Run struct {
 	Timeout      time.Duration // 0: none
 	Cancel       CancelMode
 	NotifyPeriod time.Duration // between SIGTERM and SIGKILL; 0 with Terminate
+	OwnTimeout   bool          // the action gives its time-out, it is not the default
+	OwnCancel    bool          // the action says how to cancel it
 }
 
 // Defaults of §5 and §5.3.2.
@@ -72,50 +83,50 @@ func (a *Action) Resolve(role Role, s *Symbols) (Run, error) {
 	if err != nil {
 		return Run{}, fmt.Errorf("timeout: %w", err)
 	}
-	run := Run{Timeout: time.Duration(timeout) * time.Second}
-	if !ok && role == OnExit {
+	run := Run{Timeout: time.Duration(timeout) * time.Second, OwnTimeout: ok}
+	if !ok && (role == OnExit || role == OnWrapEnvExit) {
 		run.Timeout = exitTimeout
 	}
-	if run.Cancel, run.NotifyPeriod, err = a.Cancelation.resolve(role, s); err != nil {
+	if run.Cancel, run.NotifyPeriod, run.OwnCancel, err = a.Cancelation.resolve(role, s); err != nil {
 		return Run{}, fmt.Errorf("cancelation: %w", err)
 	}
 	if run.Command, err = a.Command.Resolve(s); err != nil {
 		return Run{}, err
 	}
 	for _, arg := range a.Args {
-		text, err := arg.Resolve(s)
+		texts, err := arg.ResolveList(s)
 		if err != nil {
 			return Run{}, err
 		}
-		run.Args = append(run.Args, text)
+		run.Args = append(run.Args, texts...)
 	}
 	return run, nil
 }
 
-// resolve returns how to cancel, and the time between SIGTERM and SIGKILL.
-func (c *Cancelation) resolve(role Role, s *Symbols) (CancelMode, time.Duration, error) {
+// resolve returns how to cancel, the time between SIGTERM and SIGKILL, and whether the action says so itself.
+func (c *Cancelation) resolve(role Role, s *Symbols) (mode CancelMode, period time.Duration, own bool, err error) {
 	if c == nil {
-		return Terminate, 0, nil
+		return Terminate, 0, false, nil
 	}
-	mode, ok, err := c.Mode.resolveOptional(s)
+	text, own, err := c.Mode.resolveOptional(s, stringTarget)
 	switch {
 	case err != nil:
-		return "", 0, err
-	case !ok || mode == string(Terminate):
-		return Terminate, 0, nil
-	case mode != string(NotifyThenTerminate):
-		return "", 0, fmt.Errorf("mode %q is not one of %s, %s", clip(mode), Terminate, NotifyThenTerminate)
+		return "", 0, false, err
+	case !own || text == string(Terminate):
+		return Terminate, 0, own, nil
+	case text != string(NotifyThenTerminate):
+		return "", 0, false, fmt.Errorf("mode %q is not one of %s, %s", clip(text), Terminate, NotifyThenTerminate)
 	}
 	seconds, ok, err := c.NotifyPeriod.resolve(s, 1, int64(base2023().notifyPeriod))
 	switch {
 	case err != nil:
-		return "", 0, fmt.Errorf("notifyPeriodInSeconds: %w", err)
+		return "", 0, false, fmt.Errorf("notifyPeriodInSeconds: %w", err)
 	case ok:
-		return NotifyThenTerminate, time.Duration(seconds) * time.Second, nil
+		return NotifyThenTerminate, time.Duration(seconds) * time.Second, true, nil
 	case role == OnRun:
-		return NotifyThenTerminate, runNotifyPeriod, nil
+		return NotifyThenTerminate, runNotifyPeriod, true, nil
 	}
-	return NotifyThenTerminate, otherNotifyPeriod, nil
+	return NotifyThenTerminate, otherNotifyPeriod, true, nil
 }
 
 // EmbeddedFile is a text file written into the session's working directory before each action of its script (§6).

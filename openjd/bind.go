@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
 // BindParameters gives every defined parameter its value: the given one, else its default. The error is Errors: all
@@ -15,6 +17,7 @@ import (
 // empty, the value stays relative. A default must not lead out of dirs.Template (§2.2, §7.4). Values bound once bind
 // to themselves again.
 func (t *JobTemplate) BindParameters(values map[string]string, dirs BaseDirs) (Parameters, error) {
+	dirs.URIs = dirs.URIs || slices.Contains(t.Extensions, Expr)
 	return Bind(t.Parameters, values, dirs)
 }
 
@@ -52,21 +55,36 @@ func (p *JobParameter) bind(given string, ok bool, dirs BaseDirs) (text, problem
 		}
 		given, base = *p.Default, dirs.Template
 	}
-	if n := utf8.RuneCountInString(given); n > base2023().parameterValue {
+	_, isList := p.Type.item()
+	if n := utf8.RuneCountInString(given); n > base2023().parameterValue && !isList {
 		return "", fmt.Sprintf("has %d characters, at most %d are allowed", n, base2023().parameterValue)
 	}
 	if text, problem = canonical(p.Type, given); problem != "" {
 		return "", problem
 	}
-	if p.Type == Path && text != "" {
-		if !ok {
-			if problem = leadsOut(text, dirs.Format); problem != "" {
-				return "", problem
-			}
-		}
-		text = joinDir(base, text, dirs.Format)
+	switch p.Type {
+	case Path:
+		text, problem = bindPath(text, !ok, base, dirs)
+	case ListPath:
+		text, problem = bindPaths(text, !ok, base, dirs)
+	}
+	if problem != "" {
+		return "", problem
 	}
 	return text, p.check(text)
+}
+
+// bindPath joins a relative path with its directory. URIs stay as they are (§2.2).
+func bindPath(path string, isDefault bool, base string, dirs BaseDirs) (string, string) {
+	if path == "" || dirs.URIs && expr.IsURI(path) {
+		return path, ""
+	}
+	if isDefault {
+		if problem := leadsOut(path, dirs.Format); problem != "" {
+			return "", problem
+		}
+	}
+	return joinDir(base, path, dirs.Format), ""
 }
 
 // leadsOut returns what is wrong with a PATH default, or "".

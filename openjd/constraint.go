@@ -7,12 +7,27 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
 // canonical returns the text of a value of a type, or what is wrong with it. Integers lose leading zeros and a plus;
 // floating point numbers keep their digits.
 func canonical(t ParameterType, s string) (text, problem string) {
+	if _, ok := t.item(); ok {
+		return canonicalList(t, s)
+	}
 	switch t {
+	case BoolParam:
+		if b, ok := expr.ParseBool(strings.TrimSuffix(s, ".0")); ok {
+			return boolText(b), ""
+		}
+		return "", fmt.Sprintf("%q is neither true, yes, on, 1 nor false, no, off, 0", clip(s))
+	case RangeExpr:
+		if _, err := ParseIntRange(s); err != nil {
+			return "", err.Error()
+		}
+		return s, ""
 	case Int:
 		i, ok := parseInt(s)
 		if !ok {
@@ -60,6 +75,9 @@ func (p *JobParameter) check(s string) string {
 }
 
 func (p *JobParameter) checkBounds(s string) string {
+	if _, ok := p.Type.item(); ok {
+		return p.checkList(s)
+	}
 	n := int64(utf8.RuneCountInString(s))
 	switch {
 	case p.MinLength != nil && n < *p.MinLength:

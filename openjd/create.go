@@ -3,6 +3,8 @@ package openjd
 import (
 	"fmt"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
 // CreateJob resolves what is resolved at job creation (§7.4). Parameters are those of BindParameters. The error is
@@ -17,9 +19,16 @@ func (t *JobTemplate) CreateJob(p Parameters) (*Job, error) {
 		c.fail("name", problem)
 	}
 	depends := t.dependsOn()
+	c.symbols.Set("Job.Name", job.Name)
+	jobSymbols := c.symbols
 	for i := range t.Steps {
 		s := &t.Steps[i]
 		path := fmt.Sprintf("steps[%d]", i)
+		var err error
+		if c.symbols, err = s.creationSymbols(jobSymbols, p); err != nil {
+			c.fail(path+".let", err.Error())
+			continue
+		}
 		tasks, errs := s.Space.build(c.symbols, c.limits, path+".parameterSpace")
 		c.errs = append(c.errs, errs...)
 		job.Steps = append(job.Steps, Step{
@@ -38,7 +47,16 @@ func (t *JobTemplate) TaskSpace(step int, p Parameters) (*TaskSpace, error) {
 	if step < 0 || step >= len(t.Steps) {
 		return nil, Errors{{Message: fmt.Sprintf("there is no step %d, the job has %d", step, len(t.Steps))}}
 	}
-	space, errs := t.Steps[step].Space.build(p.creationSymbols(), limitsOf(t.Extensions), fmt.Sprintf("steps[%d].parameterSpace", step))
+	symbols := p.creationSymbols()
+	name, err := t.Name.Resolve(symbols)
+	if err != nil {
+		return nil, Errors{{Path: "name", Message: err.Error()}}
+	}
+	symbols.Set("Job.Name", name)
+	if symbols, err = t.Steps[step].creationSymbols(symbols, p); err != nil {
+		return nil, Errors{{Path: fmt.Sprintf("steps[%d].let", step), Message: err.Error()}}
+	}
+	space, errs := t.Steps[step].Space.build(symbols, limitsOf(t.Extensions), fmt.Sprintf("steps[%d].parameterSpace", step))
 	return space, errs.err()
 }
 
@@ -46,11 +64,35 @@ func (t *JobTemplate) TaskSpace(step int, p Parameters) (*TaskSpace, error) {
 func (p Parameters) creationSymbols() *Symbols {
 	s := p.Symbols(nil)
 	for name, v := range p {
-		if v.Type == Path {
+		if v.Type == Path || v.Type == ListPath {
 			delete(s.values, "Param."+name)
 		}
 	}
 	return s
+}
+
+// creationSymbols adds what job creation knows of a step: its name and its let bindings, of which those that hang on
+// mapped paths are not known yet.
+func (t *StepTemplate) creationSymbols(job *Symbols, p Parameters) (*Symbols, error) {
+	s := job.Clone()
+	s.Set("Step.Name", t.Name)
+	if len(t.Let) == 0 {
+		return s, nil
+	}
+	open := s.Clone()
+	for name, v := range p {
+		if v.Type == Path || v.Type == ListPath {
+			open.SetValue("Param."+name, expr.Unresolved(v.Type.exprType(false)))
+		}
+	}
+	if err := open.bind(t.Let); err != nil {
+		return nil, err
+	}
+	for _, b := range t.Let {
+		v, _ := open.lookup(b.Name)
+		s.SetValue(b.Name, v)
+	}
+	return s, nil
 }
 
 // creator collects what goes wrong at job creation.
@@ -130,11 +172,16 @@ func (c *creator) bound(into *float64, f *FloatField, key, path string) {
 func (c *creator) values(name string, list []FormatString, path string) []string {
 	var out []string
 	for i, f := range list {
-		text := c.resolve(f, path)
-		if problem := checkAttributeValue(name, text, c.limits); problem != "" {
-			c.fail(fmt.Sprintf("%s[%d]", path, i), problem)
+		texts, err := f.ResolveList(c.symbols)
+		if err != nil {
+			c.fail(fmt.Sprintf("%s[%d]", path, i), err.Error())
 		}
-		out = append(out, text)
+		for _, text := range texts {
+			if problem := checkAttributeValue(name, text, c.limits); problem != "" {
+				c.fail(fmt.Sprintf("%s[%d]", path, i), problem)
+			}
+		}
+		out = append(out, texts...)
 	}
 	return out
 }

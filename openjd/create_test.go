@@ -126,7 +126,7 @@ func TestRunOnAHost(t *testing.T) {
 	enter.SetEnvFile("Go", "/tmp/s/go.sh")
 	environment := step.Environments[0].Script
 	got, err := environment.Actions.OnEnter.Resolve(openjd.OnEnter, enter)
-	if diff := cmp.Diff(openjd.Run{Command: "/tmp/s/go.sh", Timeout: time.Minute, Cancel: openjd.Terminate}, got); diff != "" || err != nil {
+	if diff := cmp.Diff(openjd.Run{Command: "/tmp/s/go.sh", Timeout: time.Minute, OwnTimeout: true, Cancel: openjd.Terminate}, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	got, err = environment.Actions.OnExit.Resolve(openjd.OnExit, enter)
@@ -145,7 +145,7 @@ func TestRunOnAHost(t *testing.T) {
 	got, err = step.Script.Actions.OnRun.Resolve(openjd.OnRun, symbols)
 	want := openjd.Run{
 		Command: "blender", Args: []string{"-b", "/mnt/ada/shot/scene.blend", "-f", "2", "/mnt/n/plates", "/nas/plates"},
-		Timeout: time.Hour, Cancel: openjd.NotifyThenTerminate, NotifyPeriod: 2 * time.Minute,
+		Timeout: time.Hour, Cancel: openjd.NotifyThenTerminate, NotifyPeriod: 2 * time.Minute, OwnTimeout: true, OwnCancel: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)

@@ -1,11 +1,14 @@
 package openjd
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
 // cursor is a node, where it is in the document, and the decoder that collects errors. Its readers report what is
@@ -22,6 +25,22 @@ func (c cursor) fail(format string, args ...any) { c.failHint("", format, args..
 // failHint reports an error here, with what to do about it.
 func (c cursor) failHint(hint, format string, args ...any) {
 	c.report(c.n.line, c.n.column, c.path, hint, format, args...)
+}
+
+// failExpr reports what is wrong with an expression that starts at an offset of the text here. The place is that of the
+// expression's part where the document's source shows it as it is.
+func (c cursor) failExpr(text string, offset int, err error) {
+	line, column := c.n.line, c.n.column
+	message, hint := err.Error(), ""
+	if wrong, ok := errors.AsType[*expr.Error](err); ok {
+		message, hint = wrong.Message, wrong.Hint
+		offset += wrong.At
+	}
+	offset = min(max(offset, 0), len(text))
+	if l, col, ok := c.placeOf(c.n, text, offset); ok {
+		line, column = l, col
+	}
+	c.report(line, column, c.path, hint, "%s", message)
 }
 
 func (c cursor) wrongKind(want string) {

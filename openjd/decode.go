@@ -3,14 +3,17 @@ package openjd
 import (
 	"slices"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
 // decoder reads one document. It goes on after an error, so that all are found.
 type decoder struct {
 	*source
 	profile profile
-	fields  scope    // what format strings that job creation resolves may refer to
-	only    []string // extensions; nil: all that are supported
+	fields  scope        // what format strings that job creation resolves may refer to
+	budget  *expr.Budget // of checking the document's expressions
+	only    []string     // extensions; nil: all that are supported
 }
 
 // parseDocument loads and decodes, and returns a value only if nothing is wrong.
@@ -63,10 +66,11 @@ func (d *decoder) jobTemplate(root cursor) *JobTemplate {
 		t.Parameters = d.parameters(c)
 	}
 	creation := creationScope(t.Parameters)
-	d.fields = creation
 	if c, ok := o.require("name"); ok {
 		t.Name = d.jobName(c, creation)
 	}
+	creation = d.jobScope(creation)
+	d.fields = creation
 	environments := make(map[string]bool)
 	if c, ok := o.get("jobEnvironments"); ok {
 		t.Environments = d.environments(c, creation.host(), environments)
@@ -74,7 +78,31 @@ func (d *decoder) jobTemplate(root cursor) *JobTemplate {
 	if c, ok := o.require("steps"); ok {
 		t.Steps = d.steps(c, creation, environments)
 	}
+	d.singleWrap(root, t)
 	return t
+}
+
+// singleWrap refuses sessions in which two environments wrap actions (§4.3).
+func (d *decoder) singleWrap(root cursor, t *JobTemplate) {
+	inJob := wrapping(t.Environments)
+	if inJob > 1 {
+		root.fail("%d job environments wrap actions, at most one may", inJob)
+	}
+	for i := range t.Steps {
+		if n := wrapping(t.Steps[i].Environments); n > 0 && inJob+n > 1 {
+			root.fail("%d environments of step %q and its job wrap actions, at most one may", inJob+n, clip(t.Steps[i].Name))
+		}
+	}
+}
+
+func wrapping(list []Environment) int {
+	n := 0
+	for i := range list {
+		if list[i].Wraps() {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *decoder) environmentTemplate(root cursor) *EnvironmentTemplate {
@@ -88,10 +116,18 @@ func (d *decoder) environmentTemplate(root cursor) *EnvironmentTemplate {
 		t.Parameters = d.parameters(c)
 	}
 	if c, ok := o.require("environment"); ok {
-		d.fields = creationScope(t.Parameters)
+		d.fields = d.jobScope(creationScope(t.Parameters))
 		t.Environment = d.environment(c, d.fields.host())
 	}
 	return t
+}
+
+// jobScope adds what expressions know of the job.
+func (d *decoder) jobScope(s scope) scope {
+	if !d.profile.extensions[Expr] {
+		return s
+	}
+	return s.with("Job.Name")
 }
 
 // version checks specificationVersion. If it is wrong, the rest of the document is not looked at.
@@ -144,6 +180,9 @@ func (d *decoder) extensions(o object) []string {
 			apply(&d.profile)
 		}
 		d.profile.extensions[name] = true
+	}
+	if d.profile.extensions[WrapActions] && !d.profile.extensions[Expr] {
+		c.fail("%s needs %s as well", WrapActions, Expr)
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package openjd
 import (
 	"slices"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
 // environments reads a list of environments whose names differ from each other and from taken ones (§1.1, §3). The
@@ -59,21 +61,20 @@ func (d *decoder) environment(c cursor, host scope) Environment {
 // environmentScript reads an <EnvironmentScript> (§4.2).
 func (d *decoder) environmentScript(c cursor, inner scope) *EnvironmentScript {
 	script := new(EnvironmentScript)
-	o, ok := c.object("actions", "embeddedFiles")
+	o, ok := c.object(d.with(Expr, []string{"actions", "embeddedFiles"}, "let")...)
 	if !ok {
 		return script
 	}
-	if c, ok := o.get("embeddedFiles"); ok {
-		script.Files, inner = d.files(c, inner, "Env.File.")
-	}
+	script.Let, script.Files, inner = d.letAndFiles(o, inner, "Env.File.")
 	c, ok = o.require("actions")
 	if !ok {
 		return script
 	}
-	o, ok = c.object("onEnter", "onExit")
+	o, ok = c.object(d.with(WrapActions, []string{"onEnter", "onExit"}, "onWrapEnvEnter", "onWrapTaskRun", "onWrapEnvExit")...)
 	if !ok {
 		return script
 	}
+	wraps := d.wrapActions(o, &script.Actions, inner)
 	enter, hasEnter := o.get("onEnter")
 	if hasEnter {
 		a := d.action(enter, inner)
@@ -84,10 +85,61 @@ func (d *decoder) environmentScript(c cursor, inner scope) *EnvironmentScript {
 		a := d.action(exit, inner)
 		script.Actions.OnExit = &a
 	}
-	if !hasEnter && !hasExit {
+	if !hasEnter && !hasExit && !wraps {
 		o.fail(`needs "onEnter" or "onExit"`)
 	}
 	return script
+}
+
+// wrapActions reads the hooks of WRAP_ACTIONS, which come together (§4.3).
+func (d *decoder) wrapActions(o object, a *EnvironmentActions, inner scope) (any bool) {
+	missing := ""
+	for _, hook := range []struct {
+		key  string
+		into **Action
+		more string
+	}{
+		{"onWrapEnvEnter", &a.OnWrapEnvEnter, "WrappedEnv.Name"}, {"onWrapTaskRun", &a.OnWrapTaskRun, "WrappedStep.Name"},
+		{"onWrapEnvExit", &a.OnWrapEnvExit, "WrappedEnv.Name"},
+	} {
+		c, ok := o.get(hook.key)
+		if !ok {
+			missing = hook.key
+			continue
+		}
+		any = true
+		outside := d.fields
+		d.fields = wrappedScope(outside).with(hook.more)
+		action := d.action(c, wrappedScope(inner).with(hook.more))
+		d.fields = outside
+		*hook.into = &action
+	}
+	if any && missing != "" {
+		o.fail("%q is missing: an environment that wraps actions has onWrapEnvEnter, onWrapTaskRun and onWrapEnvExit", missing)
+	}
+	return any
+}
+
+// wrappedScope adds the values that a hook has (§4.3.1).
+func wrappedScope(s scope) scope {
+	out := s.with("WrappedAction.Command")
+	out.names["WrappedAction.Args"] = expr.Unresolved(expr.ListOf(expr.StringType))
+	out.names["WrappedAction.Environment"] = expr.Unresolved(expr.ListOf(expr.StringType))
+	out.names["WrappedAction.Timeout"] = expr.Unresolved(expr.IntType, expr.NullType)
+	out.names["WrappedAction.Cancelation.Mode"] = expr.Unresolved(expr.StringType, expr.NullType)
+	out.names["WrappedAction.Cancelation.NotifyPeriodInSeconds"] = expr.Unresolved(expr.IntType, expr.NullType)
+	return out
+}
+
+// letAndFiles reads let and embeddedFiles of a script: bindings may name the files, the files' data the bindings.
+func (d *decoder) letAndFiles(o object, s scope, prefix string) ([]LetBinding, []EmbeddedFile, scope) {
+	c, ok := o.get("embeddedFiles")
+	if !ok {
+		let, inner := d.let(o, s)
+		return let, nil, inner
+	}
+	let, inner := d.let(o, fileScope(c, s, prefix))
+	return let, d.files(c, inner), inner
 }
 
 // variables reads <EnvironmentVariables> (§4.4).
@@ -172,7 +224,7 @@ func (d *decoder) cancelation(c cursor, fields scope) *Cancelation {
 	}
 	if c, ok := o.require("mode"); ok {
 		if d.isFormat(c.n) {
-			out.Mode = c.format(fields)
+			out.Mode = c.formatOf(fields, optional(stringTarget))
 		} else {
 			out.Mode = plainText(string(choice(c, Terminate, NotifyThenTerminate)))
 		}
@@ -188,21 +240,24 @@ func (d *decoder) isFormat(n *node) bool {
 	return d.profile.extensions[FeatureBundle1] && n.kind == stringNode && strings.Contains(n.text, "{{")
 }
 
-// files reads embeddedFiles (§6). The scope it returns has their locations, which they may also name themselves.
-func (d *decoder) files(c cursor, s scope, prefix string) ([]EmbeddedFile, scope) {
-	items := c.itemsWithin(1, 0)
-	var names []string
-	for _, item := range items {
-		for _, p := range item.n.pairs {
+// fileScope adds the locations of embedded files.
+func fileScope(c cursor, s scope, prefix string) scope {
+	out := s.clone()
+	for _, item := range c.n.items {
+		for _, p := range item.pairs {
 			if p.key.text == "name" {
-				names = append(names, prefix+p.value.text)
+				out.names[prefix+p.value.text] = expr.Unresolved(expr.PathType)
 			}
 		}
 	}
-	inner := s.with(names...)
+	return out
+}
+
+// files reads embeddedFiles (§6).
+func (d *decoder) files(c cursor, inner scope) []EmbeddedFile {
 	var out []EmbeddedFile
 	seen := make(map[string]bool)
-	for _, item := range items {
+	for _, item := range c.itemsWithin(1, 0) {
 		f := d.file(item, inner)
 		if f.Name != "" && seen[f.Name] {
 			item.fail("a file named %q is there already", clip(f.Name))
@@ -210,7 +265,7 @@ func (d *decoder) files(c cursor, s scope, prefix string) ([]EmbeddedFile, scope
 		seen[f.Name] = true
 		out = append(out, f)
 	}
-	return out, inner
+	return out
 }
 
 func (d *decoder) file(c cursor, s scope) EmbeddedFile {

@@ -25,23 +25,30 @@ func (d *decoder) parameters(c cursor) []JobParameter {
 	return out
 }
 
-// parameterKeys are the keys of a definition by type, besides name, type, description, default, allowedValues and
-// userInterface.
+// parameterKeys are the keys of a definition by type, besides name, type, description, default and userInterface.
 func parameterKeys(t ParameterType) []string {
 	switch t {
 	case String:
-		return []string{"minLength", "maxLength"}
+		return []string{"allowedValues", "minLength", "maxLength"}
 	case Path:
-		return []string{"minLength", "maxLength", "objectType", "dataFlow"}
+		return []string{"allowedValues", "minLength", "maxLength", "objectType", "dataFlow"}
 	case Int, Float:
-		return []string{"minValue", "maxValue"}
+		return []string{"allowedValues", "minValue", "maxValue"}
+	case BoolParam:
+		return nil
+	case RangeExpr, ListBool:
+		return []string{"minLength", "maxLength"}
+	case ListPath:
+		return []string{"minLength", "maxLength", "item", "objectType", "dataFlow"}
+	case ListString, ListInt, ListFloat, ListListInt:
+		return []string{"minLength", "maxLength", "item"}
 	}
-	return []string{"minLength", "maxLength", "objectType", "dataFlow", "minValue", "maxValue"} // any: the type is wrong
+	return []string{"allowedValues", "minLength", "maxLength", "objectType", "dataFlow", "minValue", "maxValue", "item"} // any: the type is wrong
 }
 
 func (d *decoder) parameter(c cursor) JobParameter {
-	p := JobParameter{Type: typeOf(c)}
-	keys := append([]string{"name", "type", "description", "default", "allowedValues", "userInterface"}, parameterKeys(p.Type)...)
+	p := JobParameter{Type: d.typeOf(c)}
+	keys := append([]string{"name", "type", "description", "default", "userInterface"}, parameterKeys(p.Type)...)
 	o, ok := c.object(keys...)
 	if !ok {
 		return p
@@ -63,6 +70,9 @@ func (d *decoder) parameter(c cursor) JobParameter {
 	}
 	d.bounds(o, &p)
 	d.allowed(o, &p)
+	if c, ok := o.get("item"); ok {
+		p.Item = d.item(c, p.Type)
+	}
 	d.defaultValue(o, &p)
 	if c, ok := o.get("userInterface"); ok {
 		p.UserInterface = d.userInterface(c, &p)
@@ -71,13 +81,21 @@ func (d *decoder) parameter(c cursor) JobParameter {
 }
 
 // typeOf looks ahead at the type, on which the keys depend.
-func typeOf(c cursor) ParameterType {
+func (d *decoder) typeOf(c cursor) ParameterType {
 	for _, p := range c.n.pairs {
 		if p.key.text == "type" {
-			return ParameterType(p.value.text)
+			return d.typeNamed(p.value.text)
 		}
 	}
 	return ""
+}
+
+// typeNamed is a type by its name, whose case does not count with EXPR (§2).
+func (d *decoder) typeNamed(name string) ParameterType {
+	if d.profile.extensions[Expr] {
+		name = strings.ToUpper(name)
+	}
+	return ParameterType(name)
 }
 
 // parameterType reports a wrong type of a job or task parameter.
@@ -86,7 +104,7 @@ func (d *decoder) parameterType(c cursor, types []string) bool {
 	if !ok {
 		return false
 	}
-	if slices.Contains(types, s) {
+	if slices.Contains(types, s) || d.profile.extensions[Expr] && slices.Contains(types, strings.ToUpper(s)) {
 		return true
 	}
 	hint := didYouMean(s, types)
@@ -99,7 +117,8 @@ func (d *decoder) parameterType(c cursor, types []string) bool {
 
 // jobTypes are the types of job parameters.
 func (d *decoder) jobTypes() []string {
-	return []string{string(String), string(Path), string(Int), string(Float)}
+	return d.with(Expr, []string{string(String), string(Path), string(Int), string(Float)}, string(BoolParam), string(RangeExpr),
+		string(ListString), string(ListPath), string(ListInt), string(ListFloat), string(ListBool), string(ListListInt))
 }
 
 // taskTypes are the types of task parameters.
@@ -165,7 +184,16 @@ func (d *decoder) defaultValue(o object, p *JobParameter) {
 
 // value reads a value of a parameter's type as its canonical text: numbers may be written as strings (§2.3, §2.4).
 func (d *decoder) value(c cursor, t ParameterType) (string, bool) {
+	if _, isList := t.item(); isList {
+		return d.listValue(c, t)
+	}
 	switch t {
+	case BoolParam:
+		text, problem := nodeValue(t, c.n)
+		if problem != "" {
+			c.fail("%s", problem)
+		}
+		return text, problem == ""
 	case Int:
 		if c.n.kind != intNode && c.n.kind != stringNode {
 			c.wrongKind("an integer")
@@ -181,6 +209,12 @@ func (d *decoder) value(c cursor, t ParameterType) (string, bool) {
 		if ok && utf8.RuneCountInString(s) > d.profile.parameterValue {
 			c.length(s, 0, d.profile.parameterValue)
 			return s, false
+		}
+		if ok && t == RangeExpr {
+			if _, problem := canonical(t, s); problem != "" {
+				c.fail("%s", problem)
+				return s, false
+			}
 		}
 		return s, ok
 	}

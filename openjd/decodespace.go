@@ -1,6 +1,10 @@
 package openjd
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/spillway/spillway/openjd/expr"
+)
 
 // space reads a <StepParameterSpaceDefinition> (§3.4).
 func (d *decoder) space(c cursor, creation scope) *ParameterSpace {
@@ -47,7 +51,7 @@ func (d *decoder) space(c cursor, creation scope) *ParameterSpace {
 // only.
 func (d *decoder) taskParameter(c cursor, s scope) (p TaskParameter, literal bool) {
 	keys := []string{"name", "type", "range"}
-	if typeOf(c) == ChunkInt {
+	if d.typeOf(c) == ChunkInt {
 		keys = d.with(TaskChunking, keys, "chunks")
 	}
 	o, ok := c.object(keys...)
@@ -58,7 +62,7 @@ func (d *decoder) taskParameter(c cursor, s scope) (p TaskParameter, literal boo
 		p.Name = c.identifier()
 	}
 	if c, ok := o.require("type"); ok && d.parameterType(c, d.taskTypes()) {
-		p.Type = ParameterType(c.n.text)
+		p.Type = d.typeNamed(c.n.text)
 	}
 	chunksKnown := true
 	if p.Type == ChunkInt {
@@ -71,9 +75,15 @@ func (d *decoder) taskParameter(c cursor, s scope) (p TaskParameter, literal boo
 	if !ok || p.Type == "" {
 		return p, false
 	}
-	if r.n.kind == stringNode && (p.Type == Int || p.Type == ChunkInt) {
-		f := r.format(s)
+	if r.n.kind == stringNode && (p.Type == Int || p.Type == ChunkInt || d.profile.extensions[Expr]) {
+		f := r.formatOf(s, rangeTarget(p.Type))
 		p.Range.Expr = &f
+		if p.Type != Int && p.Type != ChunkInt {
+			if f.IsLiteral() {
+				r.fail("is a string, must be a list or one expression that makes a list")
+			}
+			return p, false
+		}
 		return p, d.rangeExpr(r, f) && chunksKnown
 	}
 	literal = chunksKnown
@@ -83,6 +93,28 @@ func (d *decoder) taskParameter(c cursor, s scope) (p TaskParameter, literal boo
 		literal = literal && known
 	}
 	return p, literal
+}
+
+// rangeTarget is what an expression for a range makes (Expression Language §1.3.12).
+func rangeTarget(t ParameterType) expr.Target {
+	switch t {
+	case Int, ChunkInt:
+		return expr.Target{Types: []expr.Type{expr.StringType, expr.RangeType, expr.ListOf(expr.IntType)}}
+	case Float:
+		return expr.Target{Types: []expr.Type{expr.ListOf(expr.FloatType)}}
+	}
+	return expr.Target{Types: []expr.Type{expr.ListOf(expr.StringType)}} // paths are not mapped before the host
+}
+
+// itemTarget is what a whole expression as an item of a range makes.
+func itemTarget(t ParameterType) expr.Target {
+	switch t {
+	case Int, ChunkInt:
+		return listed(intTarget)
+	case Float:
+		return listed(floatTarget)
+	}
+	return listed(stringTarget)
 }
 
 // rangeExpr checks a range expression that holds no format string.
@@ -110,7 +142,7 @@ func (d *decoder) taskValue(c cursor, t ParameterType, s scope) (f FormatString,
 			c.wrongKind("an integer")
 			return f, false
 		}
-		f = c.format(s)
+		f = c.formatOf(s, itemTarget(t))
 		if c.n.kind != stringNode || !f.IsLiteral() {
 			return f, false
 		}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
 // steps reads the steps and checks what concerns several of them (§3).
@@ -28,6 +30,7 @@ func (d *decoder) step(c cursor, creation scope, jobEnvironments map[string]bool
 	var s StepTemplate
 	simple := slices.Sorted(maps.Keys(interpreters()))
 	keys := []string{"name", "description", "dependencies", "stepEnvironments", "hostRequirements", "parameterSpace", "script"}
+	keys = d.with(Expr, keys, "let")
 	o, ok := c.object(d.with(FeatureBundle1, keys, simple...)...)
 	if !ok {
 		return s
@@ -38,13 +41,20 @@ func (d *decoder) step(c cursor, creation scope, jobEnvironments map[string]bool
 	if c, ok := o.get("description"); ok {
 		s.Description = c.description()
 	}
+	whole := creation
+	if d.profile.extensions[Expr] {
+		creation, whole = d.stepScope(o, &s, creation)
+		outside := d.fields
+		defer func() { d.fields = outside }()
+		d.fields = creation
+	}
 	if c, ok := o.get("dependencies"); ok {
 		for _, item := range c.itemsWithin(1, 0) {
 			s.Dependencies = append(s.Dependencies, d.dependency(item))
 		}
 	}
 	if c, ok := o.get("stepEnvironments"); ok {
-		s.Environments = d.environments(c, creation.host(), jobEnvironments)
+		s.Environments = d.environments(c, whole.host(), jobEnvironments)
 	}
 	if c, ok := o.get("hostRequirements"); ok {
 		s.Requirements = d.requirements(c, creation)
@@ -52,8 +62,15 @@ func (d *decoder) step(c cursor, creation scope, jobEnvironments map[string]bool
 	if c, ok := o.get("parameterSpace"); ok {
 		s.Space = d.space(c, creation)
 	}
-	d.script(o, &s, creation, simple)
+	d.script(o, &s, whole, simple)
 	return s
+}
+
+// stepScope reads the step's let bindings. creation is what job creation knows of them, whole what a host does.
+func (d *decoder) stepScope(o object, s *StepTemplate, outer scope) (creation, whole scope) {
+	whole = outer.with("Step.Name")
+	s.Let, whole = d.let(o, whole.withPaths())
+	return whole.creation(), whole
 }
 
 // script reads the one script of a step: script, or a simple action.
@@ -154,26 +171,25 @@ func clipMiddle(s string) string {
 
 // taskScope adds the values of a step's task parameters.
 func taskScope(host scope, space *ParameterSpace) scope {
-	var names []string
+	out := host.clone()
 	if space != nil {
 		for _, p := range space.Parameters {
-			names = append(names, "Task.Param."+p.Name, "Task.RawParam."+p.Name)
+			out.names["Task.Param."+p.Name] = expr.Unresolved(p.Type.exprType(false))
+			out.names["Task.RawParam."+p.Name] = expr.Unresolved(p.Type.exprType(true))
 		}
 	}
-	return host.with(names...)
+	return out
 }
 
 // stepScript reads a <StepScript> (§3.5).
 func (d *decoder) stepScript(c cursor, host scope, space *ParameterSpace) StepScript {
 	var script StepScript
-	o, ok := c.object("actions", "embeddedFiles")
+	o, ok := c.object(d.with(Expr, []string{"actions", "embeddedFiles"}, "let")...)
 	if !ok {
 		return script
 	}
 	inner := taskScope(host, space)
-	if c, ok := o.get("embeddedFiles"); ok {
-		script.Files, inner = d.files(c, inner, "Task.File.")
-	}
+	script.Let, script.Files, inner = d.letAndFiles(o, inner, "Task.File.")
 	if c, ok := o.require("actions"); ok {
 		if o, ok := c.object("onRun"); ok {
 			if c, ok := o.require("onRun"); ok {

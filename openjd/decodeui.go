@@ -24,6 +24,9 @@ const (
 // controls are the controls of a type (§2.1 to §2.4).
 func controls(t ParameterType) map[string]control {
 	files := []string{"fileFilters", "fileFilterDefault"}
+	if defined := exprControls(t); defined != nil {
+		return defined
+	}
 	out := map[string]control{"HIDDEN": {}, "DROPDOWN_LIST": {allowed: with}}
 	switch t {
 	case String:
@@ -42,8 +45,52 @@ func controls(t ParameterType) map[string]control {
 	return out
 }
 
+// exprControls are the controls of the types that EXPR brings (§2.9 to §2.16), nil of others.
+func exprControls(t ParameterType) map[string]control {
+	files := []string{"fileFilters", "fileFilterDefault"}
+	out := map[string]control{"HIDDEN": {}}
+	switch t {
+	case BoolParam:
+		out["CHECK_BOX"] = control{}
+	case RangeExpr:
+		out["LINE_EDIT"] = control{}
+	case ListString:
+		out["LINE_EDIT_LIST"] = control{}
+	case ListPath:
+		out["CHOOSE_INPUT_FILE_LIST"], out["CHOOSE_OUTPUT_FILE_LIST"] = control{keys: files}, control{keys: files}
+		out["CHOOSE_DIRECTORY_LIST"] = control{}
+	case ListInt:
+		out["SPIN_BOX_LIST"] = control{keys: []string{"singleStepDelta"}}
+	case ListFloat:
+		out["SPIN_BOX_LIST"] = control{keys: []string{"singleStepDelta", "decimals"}}
+	case ListBool:
+		out["CHECK_BOX_LIST"] = control{}
+	case ListListInt:
+	default:
+		return nil
+	}
+	return out
+}
+
 // defaultControl is the control of a parameter that names none.
 func defaultControl(p *JobParameter) string {
+	switch p.Type {
+	case BoolParam:
+		return "CHECK_BOX"
+	case RangeExpr:
+		return "LINE_EDIT"
+	case ListString:
+		return "LINE_EDIT_LIST"
+	case ListInt, ListFloat:
+		return "SPIN_BOX_LIST"
+	case ListBool:
+		return "CHECK_BOX_LIST"
+	case ListListInt:
+		return "HIDDEN"
+	case ListPath:
+		one := JobParameter{Type: Path, ObjectType: p.ObjectType, DataFlow: p.DataFlow}
+		return defaultControl(&one) + "_LIST"
+	}
 	switch {
 	case len(p.AllowedValues) > 0:
 		return "DROPDOWN_LIST"
@@ -141,7 +188,7 @@ func (d *decoder) controlFields(o object, p *JobParameter, ui *UserInterface) {
 	if c, ok := o.get("singleStepDelta"); ok {
 		var delta float64
 		var ok bool
-		if p.Type == Int {
+		if p.Type == Int || p.Type == ListInt {
 			var n int64
 			n, ok = c.integer()
 			delta = float64(n)

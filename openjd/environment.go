@@ -10,6 +10,7 @@ type Environment struct {
 
 // EnvironmentScript holds an environment's actions and files (§4.2).
 type EnvironmentScript struct {
+	Let     []LetBinding       `json:"let,omitempty"`
 	Actions EnvironmentActions `json:"actions"`
 	Files   []EmbeddedFile     `json:"embeddedFiles,omitempty"`
 }
@@ -18,7 +19,15 @@ type EnvironmentScript struct {
 type EnvironmentActions struct {
 	OnEnter *Action `json:"onEnter,omitempty"`
 	OnExit  *Action `json:"onExit,omitempty"`
+
+	// With the extension WRAP_ACTIONS, all or none: they run instead of the actions of inner environments and of tasks.
+	OnWrapEnvEnter *Action `json:"onWrapEnvEnter,omitempty"`
+	OnWrapTaskRun  *Action `json:"onWrapTaskRun,omitempty"`
+	OnWrapEnvExit  *Action `json:"onWrapEnvExit,omitempty"`
 }
+
+// Wraps reports whether the environment wraps actions.
+func (e *Environment) Wraps() bool { return e.Script != nil && e.Script.Actions.OnWrapTaskRun != nil }
 
 // ResolveVariables returns the environment's variables with their format strings resolved.
 func (e *Environment) ResolveVariables(s *Symbols) (map[string]string, error) {

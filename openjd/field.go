@@ -41,7 +41,7 @@ func (f *IntField) resolve(s *Symbols, least, most int64) (value int64, ok bool,
 	case f.Format == nil:
 		return f.Value, true, nil
 	}
-	text, ok, err := f.Format.resolveOptional(s)
+	text, ok, err := f.Format.resolveOptional(s, intTarget)
 	if err != nil || !ok {
 		return 0, false, err
 	}
@@ -63,7 +63,7 @@ func (f *FloatField) resolve(s *Symbols) (value float64, ok bool, err error) {
 	case f.Format == nil:
 		return f.Value, true, nil
 	}
-	text, ok, err := f.Format.resolveOptional(s)
+	text, ok, err := f.Format.resolveOptional(s, floatTarget)
 	if err != nil || !ok {
 		return 0, false, err
 	}
@@ -91,7 +91,7 @@ func checkWithin(value, least, most int64) string {
 // strings in any case, it may be a string that holds one or a format string.
 func (c cursor) intField(s scope, least, most int64, strings bool) *IntField {
 	if c.n.kind == stringNode && (strings || c.profile.extensions[FeatureBundle1]) {
-		f := c.format(s)
+		f := c.formatOf(s, optional(intTarget))
 		if !f.IsLiteral() {
 			return &IntField{Format: &f}
 		}
@@ -121,7 +121,7 @@ func (c cursor) floatField(s scope) *FloatField {
 			c.failHint(c.needs(FeatureBundle1), "is a string, must be a number")
 			return nil
 		}
-		f := c.format(s)
+		f := c.formatOf(s, optional(floatTarget))
 		if !f.IsLiteral() {
 			return &FloatField{Format: &f}
 		}

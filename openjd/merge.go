@@ -43,9 +43,9 @@ func (p JobParameter) merge(later JobParameter) (JobParameter, string) {
 	switch {
 	case p.Type != later.Type:
 		return p, fmt.Sprintf("the templates define it as %s and as %s", p.Type, later.Type)
-	case p.Type == Path && p.objectType() != later.objectType():
+	case p.isPath() && p.objectType() != later.objectType():
 		return p, fmt.Sprintf("the templates define its objectType as %s and as %s", p.objectType(), later.objectType())
-	case p.Type == Path && p.dataFlow() != later.dataFlow():
+	case p.isPath() && p.dataFlow() != later.dataFlow():
 		return p, fmt.Sprintf("the templates define its dataFlow as %s and as %s", p.dataFlow(), later.dataFlow())
 	}
 	out := later
@@ -63,6 +63,13 @@ func (p JobParameter) merge(later JobParameter) (JobParameter, string) {
 	}
 	if out.MaxValue == nil || p.MaxValue != nil && compareNumbers(p.Type, *p.MaxValue, *out.MaxValue) < 0 {
 		out.MaxValue = p.MaxValue
+	}
+	if item, isList := p.Type.item(); isList && (p.Item != nil || later.Item != nil) {
+		merged, problem := p.Item.of(item).merge(later.Item.of(item))
+		if problem != "" {
+			return p, "items: " + problem
+		}
+		out.Item = itemsOf(merged)
 	}
 	switch {
 	case later.AllowedValues == nil:
@@ -102,6 +109,8 @@ func (p *JobParameter) consistent() string {
 	}
 	return ""
 }
+
+func (p *JobParameter) isPath() bool { return p.Type == Path || p.Type == ListPath }
 
 func (p *JobParameter) objectType() ObjectType {
 	if p.ObjectType == "" {

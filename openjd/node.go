@@ -87,6 +87,31 @@ func (s *source) line(number int) string {
 	return strings.TrimSuffix(line, "\r")
 }
 
+// placeOf finds where an offset of a scalar's text stands in the source: the line of the text is looked for from the
+// scalar's own place on. ok is false if it is written otherwise there, with escapes or folded.
+func (s *source) placeOf(n *node, text string, offset int) (line, column int, ok bool) {
+	start := strings.LastIndexByte(text[:offset], '\n') + 1
+	end := len(text)
+	if at := strings.IndexByte(text[start:], '\n'); at >= 0 {
+		end = start + at
+	}
+	want := text[start:end]
+	if strings.TrimSpace(want) == "" || n.line <= 0 {
+		return 0, 0, false
+	}
+	for i := range 1 + strings.Count(text, "\n") + 1 {
+		source := s.line(n.line + i)
+		from := 0
+		if i == 0 {
+			from = len(string([]rune(source)[:min(len([]rune(source)), n.column-1)]))
+		}
+		if at := strings.Index(source[from:], want); at >= 0 {
+			return n.line + i, 1 + utf8.RuneCountInString(source[:from+at+offset-start]), true
+		}
+	}
+	return 0, 0, false
+}
+
 // position returns the line and column of a byte offset.
 func (s *source) position(offset int) (line, column int) {
 	before := s.text[:min(max(offset, 0), len(s.text))]

@@ -17,6 +17,24 @@ type JobParameter struct {
 	ObjectType    ObjectType     `json:"objectType,omitempty"` // PATH; empty: DIRECTORY
 	DataFlow      DataFlow       `json:"dataFlow,omitempty"`   // PATH; empty: NONE
 	UserInterface *UserInterface `json:"userInterface,omitempty"`
+	// Item bounds the items of a list.
+	Item *ItemConstraints `json:"item,omitempty"`
+}
+
+// MarshalJSON writes the default of a list as a list.
+func (p JobParameter) MarshalJSON() ([]byte, error) {
+	type plain JobParameter
+	out := struct {
+		plain
+		Default any `json:"default,omitempty"`
+	}{plain: plain(p)}
+	if p.Default != nil {
+		out.Default = *p.Default
+		if _, ok := p.Type.item(); ok {
+			out.Default = json.RawMessage(*p.Default)
+		}
+	}
+	return json.Marshal(out)
 }
 
 // ObjectType says what a PATH parameter names (§2.2).
@@ -61,6 +79,7 @@ type BaseDirs struct {
 	Template string     // where the template lies: for defaults
 	Working  string     // the submitter's working directory: for given values
 	Format   PathFormat // how the submitter's system spells paths; empty: POSIX
+	URIs     bool       // leave URIs as they are: the template has the extension EXPR (§2.2)
 }
 
 // MarshalJSON writes singleStepDelta as a number.

@@ -67,6 +67,8 @@ const (
 	maxNesting = 64      // lists and mappings within each other; the schema needs 12
 	maxSize    = 1 << 20 // nodes, after aliases
 	maxErrors  = 100     // reported
+
+	checkOperations = 1_000_000 // of all expressions of a document while it is checked
 )
 
 // The extensions of 2023-09.
@@ -81,11 +83,11 @@ const (
 // known are the extensions of 2023-09; the value says how a supported one changes the profile.
 func known() map[string]func(*profile) {
 	return map[string]func(*profile){
-		"EXPR":              nil,
+		"EXPR":              func(*profile) {},
 		"FEATURE_BUNDLE_1":  featureBundle1,
 		"REDACTED_ENV_VARS": func(*profile) {}, // openjd_redacted_env is honoured in any case (§4)
 		"TASK_CHUNKING":     func(*profile) {},
-		"WRAP_ACTIONS":      nil,
+		"WRAP_ACTIONS":      func(*profile) {},
 	}
 }
 

@@ -4,30 +4,50 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/expr"
 )
 
-// scope is the set of names that format strings at a place may refer to (§7.3.1).
+// scope is what format strings at a place may refer to (§7.3.1). Values are unresolved but for literals of let.
 type scope struct {
-	names map[string]bool
+	names map[string]expr.Value
 	// elsewhere are names that exist in the template but not here, with the reason.
 	elsewhere map[string]string
+	// hostOnly are let bindings that hang on mapped paths.
+	hostOnly map[string]bool
 }
 
+func newScope() scope {
+	return scope{make(map[string]expr.Value), make(map[string]string), make(map[string]bool)}
+}
+
+func (s scope) clone() scope {
+	return scope{maps.Clone(s.names), maps.Clone(s.elsewhere), maps.Clone(s.hostOnly)}
+}
+
+// with returns a scope with more text values.
 func (s scope) with(names ...string) scope {
-	out := scope{maps.Clone(s.names), s.elsewhere}
+	out := s.clone()
 	for _, name := range names {
-		out.names[name] = true
+		out.names[name] = expr.Unresolved(expr.StringType)
 	}
 	return out
 }
 
-// creationScope is what is known when a job is created; hostScope adds what is known on the worker host.
+// typed returns a scope with one more value.
+func (s scope) typed(name string, types ...expr.Type) scope {
+	out := s.clone()
+	out.names[name] = expr.Unresolved(types...)
+	return out
+}
+
+// creationScope is what is known when a job is created; host adds what is known on the worker host.
 func creationScope(parameters []JobParameter) scope {
-	s := scope{map[string]bool{}, map[string]string{}}
+	s := newScope()
 	for _, p := range parameters {
-		s.names["RawParam."+p.Name] = true
-		if p.Type != Path {
-			s.names["Param."+p.Name] = true
+		s.names["RawParam."+p.Name] = expr.Unresolved(p.Type.exprType(true))
+		if p.Type != Path && p.Type != ListPath {
+			s.names["Param."+p.Name] = expr.Unresolved(p.Type.exprType(false))
 			continue
 		}
 		s.elsewhere["Param."+p.Name] = "it is a PATH, mapped on the worker host only; RawParam." + p.Name + " is available here"
@@ -35,31 +55,105 @@ func creationScope(parameters []JobParameter) scope {
 	return s
 }
 
-func (s scope) host() scope {
-	out := s.with("Session.WorkingDirectory", "Session.HasPathMappingRules", "Session.PathMappingRulesFile")
-	for name := range s.names {
-		if raw, ok := strings.CutPrefix(name, "RawParam."); ok {
-			out.names["Param."+raw] = true
+// withPaths adds the mapped paths of parameters.
+func (s scope) withPaths() scope {
+	out := s.clone()
+	for name, raw := range s.names {
+		parameter, ok := strings.CutPrefix(name, "RawParam.")
+		if _, known := out.names["Param."+parameter]; !ok || known {
+			continue
 		}
+		t := expr.PathType
+		if raw.Types()[0].IsList() {
+			t = expr.ListOf(t)
+		}
+		out.names["Param."+parameter] = expr.Unresolved(t)
 	}
 	return out
 }
 
-// check reports the references of a format string that this scope lacks.
-func (s scope) check(c cursor, f FormatString) {
-	for _, name := range f.References() {
-		if s.names[name] {
+func (s scope) host() scope {
+	out := s.withPaths()
+	out.names["Session.WorkingDirectory"] = expr.Unresolved(expr.PathType)
+	out.names["Session.PathMappingRulesFile"] = expr.Unresolved(expr.PathType)
+	out.names["Session.HasPathMappingRules"] = expr.Unresolved(expr.BoolType)
+	out.hostOnly = make(map[string]bool)
+	return out
+}
+
+// isHostOnly reports whether a name, perhaps with properties, hangs on mapped paths.
+func (s scope) isHostOnly(name string) bool {
+	first, rest, _ := strings.Cut(name, ".")
+	if first == "Param" {
+		parameter, _, _ := strings.Cut(rest, ".")
+		return s.elsewhere["Param."+parameter] != ""
+	}
+	return s.hostOnly[first]
+}
+
+// creation returns the scope without bindings that only a host can evaluate, and without mapped paths.
+func (s scope) creation() scope {
+	out := s.clone()
+	for name := range s.elsewhere {
+		delete(out.names, name)
+	}
+	for name := range s.hostOnly {
+		delete(out.names, name)
+		out.elsewhere[name] = "it hangs on a mapped path, which the worker host knows; use RawParam in the binding"
+	}
+	return out
+}
+
+// explain says what to do about a name that is not known here.
+func (d *decoder) explain(s scope, name string) string {
+	for full := name; full != ""; {
+		if hint := s.elsewhere[full]; hint != "" {
+			return hint
+		}
+		at := strings.LastIndexByte(full, '.')
+		full = full[:max(at, 0)]
+	}
+	if ext := nameExtension(name); ext != "" && !d.profile.extensions[ext] {
+		return d.needs(ext)
+	}
+	return s.suggest(name)
+}
+
+// exprScope is the scope of expressions that are checked.
+func (d *decoder) exprScope(s scope) expr.Scope {
+	if d.budget == nil {
+		d.budget = &expr.Budget{Operations: checkOperations, Memory: expr.DefaultMemory}
+	}
+	out := expr.Scope{
+		Lookup:  func(name string) (expr.Value, bool) { v, ok := s.names[name]; return v, ok },
+		Explain: func(name string) string { return d.explain(s, name) },
+		Budget:  d.budget,
+	}
+	if _, host := s.names["Session.WorkingDirectory"]; host {
+		out.MapPath = func(path string) string { return path }
+	}
+	return out
+}
+
+// check reports the references of a format string that this scope lacks, and what is wrong with its expressions.
+func (s scope) check(c cursor, f FormatString, target expr.Target) {
+	for _, p := range f.parts {
+		if !p.ref {
 			continue
 		}
-		hint := s.elsewhere[name]
-		if hint == "" {
-			if ext := nameExtension(name); ext != "" {
-				hint = c.needs(ext)
-			} else {
-				hint = s.suggest(name)
+		if p.x != nil {
+			want := expr.Target{}
+			if f.whole() {
+				want = target
 			}
+			if _, err := p.x.Eval(c.exprScope(s), want); err != nil {
+				c.failExpr(f.raw, p.at+p.inner, err)
+			}
+			continue
 		}
-		c.failHint(hint, "%s has no value here", clip(name))
+		if _, ok := s.names[p.text]; !ok {
+			c.failHint(c.explain(s, p.text), "%s has no value here", clip(p.text))
+		}
 	}
 }
 
@@ -90,18 +184,40 @@ func (s scope) has(prefix string) bool {
 	return false
 }
 
-// format reads a format string and checks its references.
-func (c cursor) format(s scope) FormatString {
+// The types that fields of format strings ask for.
+var (
+	stringTarget = expr.Target{Types: []expr.Type{expr.StringType}}
+	intTarget    = expr.Target{Types: []expr.Type{expr.IntType}}
+	floatTarget  = expr.Target{Types: []expr.Type{expr.FloatType}}
+)
+
+// optional is the target of a field that null leaves out.
+func optional(t expr.Target) expr.Target { return expr.Target{Types: t.Types, Optional: true} }
+
+// listed is the target of a list's item: it may be left out or be a list itself (Expression Language §1.3.2).
+func listed(t expr.Target) expr.Target {
+	return expr.Target{Types: append(slices.Clone(t.Types), expr.ListOf(t.Types[0])), Optional: true}
+}
+
+// format reads a format string that makes a string and checks it.
+func (c cursor) format(s scope) FormatString { return c.formatOf(s, stringTarget) }
+
+// formatOf reads a format string that makes what the target asks for.
+func (c cursor) formatOf(s scope, target expr.Target) FormatString {
 	text, ok := c.str()
 	if !ok {
 		return FormatString{}
 	}
-	f, err := ParseFormatString(text)
+	mode := namesOnly
+	if c.profile.extensions[Expr] {
+		mode = expressions
+	}
+	f, at, err := parseFormat(text, mode)
 	if err != nil {
-		c.fail("%v", err)
+		c.failExpr(text, at, err)
 		return FormatString{raw: text}
 	}
-	s.check(c, f)
+	s.check(c, f, target)
 	return f
 }
 
@@ -109,7 +225,7 @@ func (c cursor) format(s scope) FormatString {
 func (c cursor) formats(s scope, least, most int, check func(cursor, FormatString)) []FormatString {
 	var out []FormatString
 	for _, item := range c.itemsWithin(least, most) {
-		f := item.format(s)
+		f := item.formatOf(s, listed(stringTarget))
 		if check != nil {
 			check(item, f)
 		}

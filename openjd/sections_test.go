@@ -148,7 +148,6 @@ func TestSectionsRefuse(t *testing.T) {
 		{"1.1.1 empty", named(`""`), "must not be empty"},
 		{"1.1.1 long", named(long(129)), "at most 128"},
 		{"1.1.1 control character", named(`"a\x07"`), "U+0007"},
-		{"1.1.2 unsupported", top("extensions: [EXPR]"), "EXPR is not supported (supported: FEATURE_BUNDLE_1, REDACTED_ENV_VARS, TASK_CHUNKING)"},
 		{"1.1.2 unknown", top("extensions: [EXPT]"), `did you mean "EXPR"?`},
 		{"1.1.2 not a name", top("extensions: [ab]"), "not an extension name"},
 		{"1.2 a job's key", environment("variables: {A: b}") + "steps: []", `unknown key "steps"`},

@@ -24,18 +24,19 @@ const scriptFile = "Script"
 // simpleAction reads a <SimpleAction> as the <StepScript> that it stands for (§8).
 func (d *decoder) simpleAction(c cursor, key string, host scope, space *ParameterSpace) StepScript {
 	var script StepScript
-	o, ok := c.object("script", "args", "timeout", "cancelation")
+	o, ok := c.object(d.with(Expr, []string{"script", "args", "timeout", "cancelation"}, "let")...)
 	if !ok {
 		return script
 	}
 	inner := taskScope(host, space)
+	script.Let, inner = d.let(o, inner)
 	with := interpreters()[key]
 	run := &script.Actions.OnRun
 	run.Command = plainText(with.command)
 	for _, arg := range with.before {
 		run.Args = append(run.Args, plainText(arg))
 	}
-	run.Args = append(run.Args, reference("Task.File."+scriptFile))
+	run.Args = append(run.Args, d.reference("Task.File."+scriptFile))
 	if c, ok := o.get("args"); ok {
 		run.Args = append(run.Args, d.arguments(c, inner)...)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spillway/spillway/openjd/expr"
 	"github.com/spillway/spillway/openjd/intrange"
 )
 
@@ -48,14 +49,7 @@ func (s *ParameterSpace) build(symbols *Symbols, l limits, path string) (*TaskSp
 // axis resolves a parameter's values.
 func (p *TaskParameter) axis(symbols *Symbols, l limits, path string) (axis, Errors) {
 	if p.Range.Expr != nil {
-		text, err := p.Range.Expr.Resolve(symbols)
-		if err == nil {
-			var r IntRange
-			if r, err = ParseIntRange(text); err == nil {
-				return p.cut(r, symbols, path)
-			}
-		}
-		return nil, Errors{{Path: path, Message: err.Error()}}
+		return p.exprAxis(symbols, l, path)
 	}
 	var errs Errors
 	out := listAxis{kind: p.Type}
@@ -63,26 +57,92 @@ func (p *TaskParameter) axis(symbols *Symbols, l limits, path string) (axis, Err
 		out.kind = Int
 	}
 	for i, f := range p.Range.List {
-		text, err := f.Resolve(symbols)
-		problem := ""
-		if err != nil {
-			problem = err.Error()
-		} else {
-			text, problem = checkTaskValue(out.kind, text, l)
+		texts, problem := itemTexts(f, out.kind, symbols)
+		for k, text := range texts {
+			if problem == "" {
+				texts[k], problem = checkTaskValue(out.kind, text, l)
+			}
 		}
 		if problem != "" {
 			errs = append(errs, Error{Path: fmt.Sprintf("%s[%d]", path, i), Message: problem})
 		}
-		out.values = append(out.values, text)
+		out.values = append(out.values, texts...)
+	}
+	if len(out.values) == 0 && len(errs) == 0 {
+		errs = append(errs, Error{Path: path, Message: "the parameter has no values"})
 	}
 	if p.Type == ChunkInt && len(errs) == 0 {
-		values := make([]int64, len(out.values))
-		for i, text := range out.values {
-			values[i], _ = parseInt(text)
-		}
-		return p.cut(intrange.Of(values), symbols, path)
+		return p.cut(intrange.Of(ints(out.values)), symbols, path)
 	}
 	return out, errs
+}
+
+// itemTexts resolves an item of a range, which with the extension EXPR may be none or several.
+func itemTexts(f FormatString, t ParameterType, symbols *Symbols) ([]string, string) {
+	v, err := f.value(symbols, itemTarget(t))
+	switch {
+	case err != nil:
+		return nil, err.Error()
+	case v.IsNull():
+		return nil, ""
+	case !v.Type().IsList():
+		return []string{v.Text()}, ""
+	}
+	return valueTexts(v), ""
+}
+
+func valueTexts(v expr.Value) []string {
+	var out []string
+	for _, item := range v.Items() {
+		out = append(out, item.Text())
+	}
+	return out
+}
+
+// exprAxis resolves a range that is one string: a range expression, or an expression that makes values.
+func (p *TaskParameter) exprAxis(symbols *Symbols, l limits, path string) (axis, Errors) {
+	fail := func(format string, args ...any) (axis, Errors) {
+		return nil, Errors{{Path: path, Message: fmt.Sprintf(format, args...)}}
+	}
+	v, err := p.Range.Expr.value(symbols, rangeTarget(p.Type))
+	if err != nil {
+		return fail("%v", err)
+	}
+	if !v.Type().IsList() {
+		r := v.Range()
+		if v.Type() != expr.RangeType {
+			if r, err = ParseIntRange(v.Text()); err != nil {
+				return fail("%v", err)
+			}
+		}
+		return p.cut(r, symbols, path)
+	}
+	values := valueTexts(v)
+	if n := len(values); n == 0 || n > l.rangeList {
+		return fail("makes %d values, must make 1 to %d", n, l.rangeList)
+	}
+	kind := p.Type
+	if kind == ChunkInt {
+		kind = Int
+	}
+	for i, text := range values {
+		problem := ""
+		if values[i], problem = checkTaskValue(kind, text, l); problem != "" {
+			return fail("value %d: %s", i, problem)
+		}
+	}
+	if p.Type == ChunkInt {
+		return p.cut(intrange.Of(ints(values)), symbols, path)
+	}
+	return listAxis{kind, values}, nil
+}
+
+func ints(texts []string) []int64 {
+	out := make([]int64, len(texts))
+	for i, text := range texts {
+		out[i], _ = parseInt(text)
+	}
+	return out
 }
 
 // cut makes the axis of an integer range, in chunks if the parameter asks for them.

@@ -4,6 +4,7 @@ package openjd
 type StepTemplate struct {
 	Name         string                    `json:"name"`
 	Description  string                    `json:"description,omitempty"`
+	Let          []LetBinding              `json:"let,omitempty"`
 	Dependencies []StepDependency          `json:"dependencies,omitempty"`
 	Environments []Environment             `json:"stepEnvironments,omitempty"`
 	Requirements *HostRequirementsTemplate `json:"hostRequirements,omitempty"`
@@ -18,6 +19,7 @@ type StepDependency struct {
 
 // StepScript is what a step's tasks run (§3.5).
 type StepScript struct {
+	Let     []LetBinding   `json:"let,omitempty"`
 	Actions StepActions    `json:"actions"`
 	Files   []EmbeddedFile `json:"embeddedFiles,omitempty"`
 }

@@ -3,15 +3,23 @@ package openjd
 // ParameterType is the type of a job or task parameter.
 type ParameterType string
 
-// The types of the base specification (§2, §3.4.1).
+// The types of parameters (§2, §3.4.1). All but the first four need the extension EXPR.
 const (
-	String ParameterType = "STRING"
-	Path   ParameterType = "PATH"
-	Int    ParameterType = "INT"
-	Float  ParameterType = "FLOAT"
+	String      ParameterType = "STRING"
+	Path        ParameterType = "PATH"
+	Int         ParameterType = "INT"
+	Float       ParameterType = "FLOAT"
+	BoolParam   ParameterType = "BOOL"
+	RangeExpr   ParameterType = "RANGE_EXPR"
+	ListString  ParameterType = "LIST[STRING]"
+	ListPath    ParameterType = "LIST[PATH]"
+	ListInt     ParameterType = "LIST[INT]"
+	ListFloat   ParameterType = "LIST[FLOAT]"
+	ListBool    ParameterType = "LIST[BOOL]"
+	ListListInt ParameterType = "LIST[LIST[INT]]"
 )
 
-// Value is a parameter's value: its type, and its text as it was given.
+// Value is a parameter's value: its type, and its text as it was given. The text of a list is its JSON.
 type Value struct {
 	Type ParameterType `json:"type"`
 	Text string        `json:"value"`
@@ -42,12 +50,8 @@ func (v TaskValues) Texts() map[string]string { return texts(v) }
 
 func addValues(s *Symbols, values map[string]Value, prefix string, m *PathMapper) {
 	for name, v := range values {
-		s.Set(prefix+"RawParam."+name, v.Text)
-		text := v.Text
-		if v.Type == Path {
-			text = m.Map(text)
-		}
-		s.Set(prefix+"Param."+name, text)
+		s.SetValue(prefix+"RawParam."+name, v.typed(true, nil))
+		s.SetValue(prefix+"Param."+name, v.typed(false, m))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -124,6 +125,7 @@ func (f *jobFlags) create(g *Globals, out *localJob, bundle string) error {
 	if err != nil {
 		return err
 	}
+	dirs.URIs = slices.Contains(out.template.Extensions, openjd.Expr)
 	definitions, err := openjd.MergeParameters(out.template, out.environments...)
 	if err != nil {
 		return explain(g, err, "the parameter definitions of the templates do not fit together")

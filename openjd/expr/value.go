@@ -22,6 +22,12 @@ type Value struct {
 	size int64  // bytes that a list's items take
 }
 
+// Written returns a range that shows itself as it was written, while it is only copied.
+func (v Value) Written(text string) Value {
+	v.text = text
+	return v
+}
+
 // Null is the null value.
 func Null() Value { return Value{} }
 
@@ -134,6 +140,9 @@ func (v Value) Text() string {
 		}
 		return floatText(v.flt)
 	case RangeBase:
+		if v.text != "" {
+			return v.text
+		}
 		return v.rng.String()
 	}
 	return v.text

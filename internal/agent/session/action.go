@@ -192,7 +192,7 @@ func (s *Session) end(a action, tree *process.Tree, exited <-chan error, grace t
 // settle ends what the command has left running, except that of onEnter, and takes the rest of the output.
 func (s *Session) settle(a action, tree *process.Tree, reader *os.File, read <-chan struct{}, out *output) {
 	left, _ := tree.Left()
-	daemons := len(left) > 0 && a.role == openjd.OnEnter
+	daemons := len(left) > 0 && entering(a.role)
 	if len(left) > 0 && !daemons {
 		s.note(a, "the command left %d processes behind; they are ended", len(left))
 		s.endLeft(a, tree)

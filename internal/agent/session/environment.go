@@ -19,15 +19,17 @@ import (
 type environment struct {
 	*openjd.Environment
 	extensions []string
+	symbols    *openjd.Symbols // nil: the session's
 }
 
 // environments are the session's, in the order of entry: those from outside, the job's, then the step's.
 func (s *Session) environments() []environment {
 	out := slices.Clone(s.outside)
-	for _, list := range [][]openjd.Environment{s.template.Environments, s.step.Environments} {
-		for i := range list {
-			out = append(out, environment{&list[i], s.template.Extensions})
-		}
+	for i := range s.template.Environments {
+		out = append(out, environment{&s.template.Environments[i], s.template.Extensions, s.symbols})
+	}
+	for i := range s.step.Environments {
+		out = append(out, environment{&s.step.Environments[i], s.template.Extensions, s.stepSyms})
 	}
 	return out
 }
@@ -43,8 +45,11 @@ func (s *Session) enterAll(ctx context.Context, watch Observer, log io.Writer, g
 
 // enter runs an environment's onEnter. The environment counts as entered even if that fails, so that it is left.
 func (s *Session) enter(ctx context.Context, env environment, watch Observer, log io.Writer, grew func()) (Cause, error) {
-	e := &entered{env: env.Environment, redacted: slices.Contains(env.extensions, openjd.RedactedEnvVars), unset: make(map[string]bool), dir: filepath.Join(s.workDir, "env-files-"+strconv.Itoa(len(s.entered)))}
-	variables, err := env.ResolveVariables(s.symbols)
+	if env.symbols == nil {
+		env.symbols = s.symbols
+	}
+	e := &entered{symbols: env.symbols, env: env.Environment, redacted: slices.Contains(env.extensions, openjd.RedactedEnvVars), unset: make(map[string]bool), dir: filepath.Join(s.workDir, "env-files-"+strconv.Itoa(len(s.entered)))}
+	variables, err := env.ResolveVariables(env.symbols)
 	if err != nil {
 		return Environment, fault.Wrap(fault.Invalid, err, "variables")
 	}
@@ -53,12 +58,16 @@ func (s *Session) enter(ctx context.Context, env environment, watch Observer, lo
 	if env.Script == nil || env.Script.Actions.OnEnter == nil {
 		return "", nil
 	}
-	run, cause, err := s.prepare(e, env.Script.Actions.OnEnter, openjd.OnEnter)
+	run, cause, err := s.prepare(e, env.Script.Actions.OnEnter, openjd.OnEnter, nil)
 	if err != nil {
 		return cause, err
 	}
+	run, role, err := s.wrapEnvironment(e, run, openjd.OnEnter)
+	if err != nil {
+		return Environment, err
+	}
 	watch.Progress(-1, "entering environment "+env.Name)
-	o := s.perform(ctx, action{run: run, role: openjd.OnEnter, leaf: s.slot.Environment, log: log, grew: grew, watch: watch})
+	o := s.perform(ctx, action{run: run, role: role, leaf: s.slot.Environment, log: log, grew: grew, watch: watch})
 	e.apply(o.out.set)
 	if o.err == nil {
 		return "", nil
@@ -69,10 +78,16 @@ func (s *Session) enter(ctx context.Context, env environment, watch Observer, lo
 	return o.cause, o.err
 }
 
-// prepare writes an environment's files and resolves one of its actions.
-func (s *Session) prepare(e *entered, a *openjd.Action, role openjd.Role) (openjd.Run, Cause, error) {
-	symbols := s.symbols.Clone()
+// prepare writes an environment's files and resolves one of its actions; more adds what only that action sees.
+func (s *Session) prepare(e *entered, a *openjd.Action, role openjd.Role, more func(*openjd.Symbols)) (openjd.Run, Cause, error) {
+	symbols := e.symbols.Clone()
 	locate(e.env.Script.Files, e.dir, symbols.SetEnvFile)
+	if err := e.env.Script.Bind(symbols); err != nil {
+		return openjd.Run{}, Environment, err
+	}
+	if more != nil {
+		more(symbols)
+	}
 	if err := writeFiles(e.env.Script.Files, e.dir, symbols); err != nil {
 		return openjd.Run{}, Agent, err
 	}
@@ -97,11 +112,15 @@ func (s *Session) leave(ctx context.Context, e *entered) error {
 	if e.env.Script == nil || e.env.Script.Actions.OnExit == nil {
 		return nil
 	}
-	run, _, err := s.prepare(e, e.env.Script.Actions.OnExit, openjd.OnExit)
+	run, _, err := s.prepare(e, e.env.Script.Actions.OnExit, openjd.OnExit, nil)
 	if err != nil {
 		return err
 	}
-	o := s.perform(ctx, action{run: run, role: openjd.OnExit, leaf: s.slot.Environment, log: s.ownLog, grew: func() {}, watch: nobody{}})
+	run, role, err := s.wrapEnvironment(e, run, openjd.OnExit)
+	if err != nil {
+		return err
+	}
+	o := s.perform(ctx, action{run: run, role: role, leaf: s.slot.Environment, log: s.ownLog, grew: func() {}, watch: nobody{}})
 	if o.err == nil {
 		return nil
 	}

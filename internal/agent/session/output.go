@@ -148,10 +148,13 @@ func (o *output) directive(text string) {
 
 // change notes a change of the environment, which only onEnter may make.
 func (o *output) change(c environmentSet) {
-	if o.role == openjd.OnEnter {
+	if entering(o.role) {
 		o.set = append(o.set, c)
 	}
 }
+
+// entering reports whether an action enters an environment, itself or wrapped.
+func entering(r openjd.Role) bool { return r == openjd.OnEnter || r == openjd.OnWrapEnvEnter }
 
 // malformed is a message that means to be one of Open Job Description's but is not.
 type malformed struct{ err error }

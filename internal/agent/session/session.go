@@ -27,6 +27,7 @@ type Session struct {
 	step     *openjd.StepTemplate
 	mapper   *openjd.PathMapper
 	symbols  *openjd.Symbols // what every script of the session sees
+	stepSyms *openjd.Symbols // what the step's environments see besides
 	workDir  string
 	starter  *process.Starter
 	slot     *process.Slot
@@ -67,6 +68,12 @@ func Open(spec Spec, groups func([]process.Ident)) (_ *Session, err error) {
 		return nil, fault.Wrap(fault.Internal, err, "write the path mapping rules")
 	}
 	s.symbols.SetSession(s.workDir, rulesFile, s.mapper)
+	if s.stepSyms, err = s.step.HostSymbols(s.symbols); err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "step "+s.step.Name)
+	}
+	if err := s.checkWraps(); err != nil {
+		return nil, err
+	}
 	if s.ownLog, err = spool.Create(filepath.Join(spec.Dir, "session.log"), 1<<20); err != nil {
 		return nil, err
 	}
@@ -107,7 +114,9 @@ func (s *Session) parse() error {
 	if s.mapper, err = openjd.NewPathMapper(s.spec.Rules, openjd.Posix); err != nil {
 		return fault.Wrap(fault.Invalid, err, "path mapping")
 	}
-	s.symbols = parameters.Symbols(s.mapper)
+	if s.symbols, err = template.HostSymbols(parameters, s.mapper); err != nil {
+		return fault.Wrap(fault.Invalid, err, "job name")
+	}
 	return nil
 }
 
@@ -119,7 +128,7 @@ func (s *Session) parseEnvironments() ([]*openjd.EnvironmentTemplate, error) {
 			return nil, fault.Wrap(fault.Invalid, err, "environment template")
 		}
 		out = append(out, t)
-		s.outside = append(s.outside, environment{&t.Environment, t.Extensions})
+		s.outside = append(s.outside, environment{&t.Environment, t.Extensions, nil})
 	}
 	return out, nil
 }
@@ -174,6 +183,9 @@ func (s *Session) run(ctx context.Context, task Task, watch Observer, log io.Wri
 	}
 	files := filepath.Join(s.workDir, "task-files")
 	locate(step.Script.Files, files, symbols.SetTaskFile)
+	if err := step.Script.Bind(symbols); err != nil {
+		return s.refuse(r, TaskError, err)
+	}
 	if err := writeFiles(step.Script.Files, files, symbols); err != nil {
 		return s.refuse(r, Agent, err)
 	}
@@ -181,7 +193,11 @@ func (s *Session) run(ctx context.Context, task Task, watch Observer, log io.Wri
 	if err != nil {
 		return s.refuse(r, TaskError, err)
 	}
-	o := s.perform(ctx, action{run: run, role: openjd.OnRun, leaf: s.slot.Task, log: log, grew: grew, watch: watch, started: watch.Started})
+	run, role, err := s.wrapTask(run, step)
+	if err != nil {
+		return s.refuse(r, TaskError, err)
+	}
+	o := s.perform(ctx, action{run: run, role: role, leaf: s.slot.Task, log: log, grew: grew, watch: watch, started: watch.Started})
 	r.ExitCode, r.RunTime, r.CPU, r.MaxRSS, r.Saved = o.exit, o.elapsed, o.cpu, o.rss, o.out.saved
 	if o.err == nil {
 		r.Cause = Success
@@ -222,7 +238,10 @@ func (s *Session) stepOf(task Task) (*openjd.StepTemplate, error) {
 }
 
 func (s *Session) taskSymbols(step *openjd.StepTemplate, task Task) (*openjd.Symbols, error) {
-	symbols := s.symbols.Clone()
+	symbols, err := step.HostSymbols(s.symbols)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "step "+step.Name)
+	}
 	values := make(openjd.TaskValues)
 	if step.Space != nil {
 		for _, p := range step.Space.Parameters {

@@ -10,10 +10,12 @@ import (
 
 // entered is an environment that the session has entered, or tried to.
 type entered struct {
-	env   *openjd.Environment
-	set   map[string]string // the environment's variables and its openjd_env messages
-	unset map[string]bool   // wins over set (§4)
-	dir   string            // of its embedded files
+	env *openjd.Environment
+	// symbols are what its scripts see: a step's environment sees the step's let bindings.
+	symbols *openjd.Symbols
+	set     map[string]string // the environment's variables and its openjd_env messages
+	unset   map[string]bool   // wins over set (§4)
+	dir     string            // of its embedded files
 	// redacted says that openjd_redacted_env sets variables: its template has the extension. It hides values in any case.
 	redacted bool
 }
