@@ -45,6 +45,7 @@ test-all: packages-test build ## all tests, the long ones whole
 test-openjd: build ## outside cases of Open Job Description: CASES=<folder>, a table (SAMPLES=<folder>: bundles that must expand)
 	@test -n "$(CASES)" || { echo "say where the cases are: make test-openjd CASES=<folder>"; exit 2; }
 	$(GO) run ./test/openjdcases -binary $(BIN) $(CASES)
+	@[ -z "$(SAMPLES)" ] || OPENJD_SAMPLES=$(abspath $(SAMPLES)) $(GO) test -count=1 -run TestOutsideBundles ./openjd
 
 .PHONY: test-kernel
 test-kernel: ## real Linux kernels as the filer's clients: that part of test-all alone (as root)

@@ -1,6 +1,7 @@
 package openjd
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -104,7 +105,7 @@ func (d *decoder) wrapActions(o object, a *EnvironmentActions, inner scope) (any
 	} {
 		c, ok := o.get(hook.key)
 		if !ok {
-			missing = hook.key
+			missing = cmp.Or(missing, hook.key)
 			continue
 		}
 		any = true

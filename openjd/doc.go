@@ -1,4 +1,4 @@
-// Package openjd reads Open Job Description templates, specification version 2023-09, and answers what running them
+// Package openjd reads Open Job Description templates, specification version 2023-09 with its extensions, and answers what running them
 // takes: bound job parameters, resolved format strings, task spaces, host requirements, path mapping and the messages
 // that actions print.
 //
@@ -14,8 +14,10 @@
 //
 // and on the worker host:
 //
-//	symbols := p.Symbols(mapper)
+//	symbols, err := t.HostSymbols(p, mapper)
 //	symbols.SetSession(workDir, rulesFile, mapper)
+//	symbols, err = t.Steps[0].HostSymbols(symbols)              // the step's name and let bindings
 //	task.AddTo(symbols, mapper)
+//	err = t.Steps[0].Script.Bind(symbols)                       // the script's let bindings
 //	run, err := job.Steps[0].Script.Actions.OnRun.Resolve(openjd.OnRun, symbols)
 package openjd

@@ -2,8 +2,8 @@ package client
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/spillway/spillway/api/restv1"
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/openjd"
 )
 
 // maxText bounds each file of a bundle; the server takes no larger template.
@@ -124,26 +125,12 @@ func readValues(dir string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var file struct {
-		ParameterValues []struct {
-			Name  string `yaml:"name"`
-			Value any    `yaml:"value"`
-		} `yaml:"parameterValues"`
+	values, err := openjd.ParseParameterValues([]byte(text), path)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "the parameter values")
 	}
-	if err := yaml.UnmarshalWithOptions([]byte(text), &file, yaml.Strict()); err != nil {
-		return nil, fault.New(fault.Invalid, "%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
-	}
-	values := map[string]string{}
-	for _, p := range file.ParameterValues {
-		switch v := p.Value.(type) {
-		case string:
-			values[p.Name] = v
-		case bool, nil, map[string]any, []any:
-			return nil, fault.WithHint(fault.New(fault.Invalid, "%s: the value of %q is neither text nor a number", path, p.Name), "put it in quotes")
-		default:
-			values[p.Name] = fmt.Sprint(v)
-		}
-	}
+	// Names with a colon, such as deadline:priority, are settings of the service that the bundle was made for.
+	maps.DeleteFunc(values, func(name, _ string) bool { return strings.Contains(name, ":") })
 	return values, nil
 }
 
@@ -182,7 +169,7 @@ func resolvePaths(s *restv1.Submission, dir string) error {
 		if !given {
 			value = *preset
 		}
-		if value == "" || filepath.IsAbs(value) {
+		if value == "" || filepath.IsAbs(value) || strings.Contains(value, "://") {
 			continue
 		}
 		if s.Parameters == nil {

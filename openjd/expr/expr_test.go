@@ -153,7 +153,7 @@ func TestLimits(t *testing.T) {
 		{"('a' * 10000).replace('a', 'b' * 100000)", "memory"}, {"[v for v in range_expr('1-1000000000000')]", "operations"}, {"zfill(1, 99999999999)", "memory"},
 	} {
 		s := scope(expr.Posix)
-		s.Budget = &expr.Budget{Operations: 500_000, Memory: 10_000_000}
+		s.Budget = &expr.Budget{Operations: 50_000, Memory: 4_000_000}
 		_, err := eval(c.src, s, expr.Target{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.src, err, c.want)
