@@ -2,6 +2,7 @@ package openjd_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,8 +109,7 @@ func TestErrorInAnExpressionHasItsPlace(t *testing.T) {
 	src := "specificationVersion: jobtemplate-2023-09\nextensions: [EXPR]\nname: J\nsteps:\n- name: S\n  script:\n    actions:\n      onRun:\n        command: run\n        args:\n        - |\n          first\n          ä {{ 1 + Param.X }}\n        - \"{{ uper('a') }}\"\n"
 	var wrong openjd.Errors
 	_, err := openjd.ParseJobTemplate([]byte(src), "t.yaml")
-	wrong, _ = err.(openjd.Errors)
-	if len(wrong) != 2 || wrong[0].Line != 13 || wrong[0].Column != 20 || wrong[1].Line != 14 || wrong[1].Column != 15 || wrong[1].Hint != `did you mean "upper"?` {
+	if !errors.As(err, &wrong) || len(wrong) != 2 || wrong[0].Line != 13 || wrong[0].Column != 20 || wrong[1].Line != 14 || wrong[1].Column != 15 || wrong[1].Hint != `did you mean "upper"?` {
 		t.Errorf("%+v", wrong)
 	}
 }

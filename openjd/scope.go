@@ -34,13 +34,6 @@ func (s scope) with(names ...string) scope {
 	return out
 }
 
-// typed returns a scope with one more value.
-func (s scope) typed(name string, types ...expr.Type) scope {
-	out := s.clone()
-	out.names[name] = expr.Unresolved(types...)
-	return out
-}
-
 // creationScope is what is known when a job is created; host adds what is known on the worker host.
 func creationScope(parameters []JobParameter) scope {
 	s := newScope()
