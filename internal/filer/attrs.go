@@ -20,7 +20,7 @@ type check struct {
 func (f *Filer) fresh(ctx context.Context, as origin.Cred, ino *inode, notBefore time.Time) (nfs.Attr, error) {
 	for {
 		ino.mu.Lock()
-		if ino.known && !ino.verified.Before(notBefore) {
+		if ino.known && (ino.dirty != nil || !ino.verified.Before(notBefore)) { // what is dirty is newer here
 			a := ino.attr
 			ino.mu.Unlock()
 			return a, nil
@@ -92,6 +92,10 @@ func newer(a, b *nfs.Attr) bool {
 // observe notes attributes from a reply to a question sent at the given time, and drops what was cached if they show
 // somebody else's change. Called with mu held.
 func (ino *inode) observe(a *nfs.Attr, sent time.Time) {
+	if ino.dirty != nil {
+		ino.observeDirty(a, sent)
+		return
+	}
 	if ino.chain.inflight > 0 { // cannot be judged until our changes have ended
 		ino.chain.see(a.Pre())
 		if !ino.known || newer(a, &ino.attr) {
@@ -166,7 +170,7 @@ func (ino *inode) beginChangeLocked() change {
 		ino.content.reset()
 	}
 	ino.changes++
-	ino.chain.begin(ino.attr.Pre(), ino.known)
+	ino.chain.begin(ino.originState(), ino.known)
 	return change{ino, time.Now()}
 }
 
@@ -176,8 +180,15 @@ func (c change) end(wcc nfs.WccData, err error) {
 	ino := c.ino
 	ino.changes++
 	_, answered := nfs.StatusOf(err)
+	if wcc.Before.Present && wcc.After.Present && wcc.Before.Attr.Ctime != wcc.After.Attr.Ctime {
+		ino.target.skew.Store(int64(time.Until(wcc.After.Attr.Ctime.Time())))
+	}
 	before := ino.chain
 	last := ino.chain.end(wcc, err != nil && answered && !wcc.After.Present)
+	if ino.dirty != nil {
+		ino.endDirty(wcc, last)
+		return
+	}
 	if wcc.After.Present && (!ino.known || newer(&wcc.After.Attr, &ino.attr)) {
 		ino.attr, ino.known = wcc.After.Attr, true
 	}
@@ -211,6 +222,9 @@ func (c change) end(wcc nfs.WccData, err error) {
 
 // gone forgets an inode that the origin no longer has.
 func (f *Filer) gone(ino *inode) {
+	if !f.goneDirty(ino) {
+		return
+	}
 	ino.mu.Lock()
 	ino.foreign()
 	ino.known = false

@@ -5,7 +5,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/spillway/spillway/internal/filer/wal"
+	"github.com/spillway/spillway/internal/filer/wal/waltest"
 	"github.com/spillway/spillway/nfs"
 )
 
@@ -21,6 +24,20 @@ func newFarm(t *testing.T) *farm {
 	edge := start(t, Config{Name: "edge", Exports: []Export{{Path: "/nas", Origin: o}}})
 	cloud := start(t, Config{Name: "cloud", Exports: []Export{{Path: "/nas", Origin: remote(t, edge.addr, "/nas")}}})
 	return &farm{dir, edge, cloud}
+}
+
+// newBackFarm is a farm whose cloud filer writes back.
+func newBackFarm(t *testing.T, delay time.Duration) *farm {
+	t.Helper()
+	dir, o := folder(t)
+	edge := start(t, Config{Name: "edge", Exports: []Export{{Path: "/nas", Origin: o}}})
+	cloud := start(t, backConfig(Export{Path: "/nas", Origin: remote(t, edge.addr, "/nas"), WriteBack: delay}))
+	return &farm{dir, edge, cloud}
+}
+
+// backConfig is a filer with a small log, in memory.
+func backConfig(e Export) Config {
+	return Config{Name: "cloud", Exports: []Export{e}, logDisk: waltest.New(), logSize: wal.Options{SegmentSize: 1 << 20, Segments: 8}}
 }
 
 func TestFilerOverFolder(t *testing.T) {

@@ -32,12 +32,19 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 		return
 	}
 	t := c.ino.target
+	if err := c.settleName(c.ino, name); err != nil { // an unchecked CREATE may truncate what is there
+		res.Status = origin.StatusOf(err)
+		return
+	}
 	ch := c.ino.beginNames()
 	sent := time.Now()
 	made, err := fn(f.lasting(), c.as, t, c.ino)
 	var child *inode
 	if err == nil {
 		child, err = f.adopt(t, made.Node, sent)
+	}
+	if child != nil {
+		child.madeAt(c.ino.id, name)
 	}
 	ch.endNames(made.Dir, err, func(n *names) {
 		if child != nil {
@@ -51,7 +58,6 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 		return
 	}
 	defer f.table.put(child)
-	child.foundAt(c.ino.id, name)
 	res.Object = nfs.WithHandle(c.handle(child.id))
 	res.Attr = nfs.WithAttr(t.show(made.Node.Attr))
 }
@@ -138,9 +144,11 @@ func (f *Filer) unlink(req *nfs.Request, args *nfs.RemoveArgs, res *nfs.RemoveRe
 
 // removeName removes a name at the origin and what was cached of it.
 func (f *Filer) removeName(ctx context.Context, as origin.Cred, dir *inode, name string, isDir bool) (wcc nfs.WccData, err error) {
-	old := f.cachedChild(dir, name)
+	old := f.dirtyChild(ctx, as, dir, name)
 	if old != nil {
 		defer f.table.put(old)
+		old.unlinking(1)
+		defer old.unlinking(-1)
 	}
 	ch := dir.beginNames()
 	if isDir {
@@ -154,7 +162,7 @@ func (f *Filer) removeName(ctx context.Context, as origin.Cred, dir *inode, name
 		}
 	})
 	if err == nil && old != nil {
-		old.unlinked()
+		f.unlinked(old)
 	}
 	return wcc, err
 }
@@ -170,14 +178,17 @@ func (f *Filer) cachedChild(dir *inode, name string) *inode {
 	return f.table.known(id)
 }
 
-// unlinked notes that one of the file's names is gone. Its last one takes the data with it.
-func (ino *inode) unlinked() {
+// unlinked notes that one of the file's names is gone. Its last one takes the data with it, what is dirty too.
+func (f *Filer) unlinked(ino *inode) {
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
 	ino.verified = time.Time{}
 	if ino.attr.Nlink > 1 && ino.attr.Type == nfs.TypeRegular {
 		ino.renamed = true
 		return
+	}
+	if ino.dirty != nil {
+		f.wb.clean(ino)
 	}
 	ino.foreign()
 }
@@ -212,11 +223,18 @@ func (f *Filer) rename(_ context.Context, req *nfs.Request, args *nfs.RenameArgs
 // move renames at the origin. The moved file keeps its cached data: a rename moves its ctime at most.
 func (c call) move(ctx context.Context, fromName string, to *inode, toName string) (origin.RenameResult, error) {
 	from, f := c.ino, c.f
-	moved, replaced := f.cachedChild(from, fromName), f.cachedChild(to, toName)
+	if err := c.settleName(from, fromName); err != nil {
+		return origin.RenameResult{}, err
+	}
+	moved, replaced := f.dirtyChild(ctx, c.as, from, fromName), f.dirtyChild(ctx, c.as, to, toName)
 	for _, ino := range []*inode{moved, replaced} {
 		if ino != nil {
 			defer f.table.put(ino)
 		}
+	}
+	if replaced != nil && replaced != moved {
+		replaced.unlinking(1)
+		defer replaced.unlinking(-1)
 	}
 	chFrom := from.beginNames()
 	chTo := chFrom
@@ -228,9 +246,10 @@ func (c call) move(ctx context.Context, fromName string, to *inode, toName strin
 		moved.mu.Lock()
 		moved.renamed, moved.verified = true, time.Time{}
 		moved.mu.Unlock()
+		moved.foundAt(to.id, toName)
 	}
 	if err == nil && replaced != nil && replaced != moved {
-		replaced.unlinked()
+		f.unlinked(replaced)
 	}
 	arrive := func(n *names) {
 		switch {
@@ -276,6 +295,10 @@ func (f *Filer) link(_ context.Context, req *nfs.Request, args *nfs.LinkArgs, re
 			return
 		}
 		t := c.ino.target
+		if err := c.settle(c.ino); err != nil {
+			res.Status = origin.StatusOf(err)
+			return
+		}
 		ch := dir.beginNames()
 		r, err := t.origin.Link(f.lasting(), c.as, c.ino.oid, dir.oid, args.Name)
 		ch.endNames(r.Dir, err, func(n *names) {

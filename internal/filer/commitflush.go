@@ -68,7 +68,7 @@ func (c call) commitFlush(ctx context.Context, what uint32, res *nfs.CommitResul
 		switch {
 		case f.flushes.isRunning(ino.id):
 			err = nfs.ErrNotSync
-		case ino.isDirty():
+		case ino.owesAnything():
 			err = nfs.ErrNotEmpty
 		}
 	default:
@@ -87,7 +87,7 @@ func (c call) commitFlush(ctx context.Context, what uint32, res *nfs.CommitResul
 
 // startFlush flushes a file in the background.
 func (f *Filer) startFlush(ino *inode) error {
-	if !ino.isDirty() {
+	if !ino.owesAnything() {
 		return nil
 	}
 	if !f.flushes.begin(ino.id) {
@@ -121,9 +121,9 @@ func (f *Filer) flushFile(ctx context.Context, ino *inode) error {
 	return err
 }
 
-// isDirty says whether the storage still lacks something of the file that clients were told is written.
-func (ino *inode) isDirty() bool {
+// owesAnything says whether the storage still lacks something of the file that clients were told is written.
+func (ino *inode) owesAnything() bool {
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
-	return ino.unstable.bytes > 0
+	return ino.dirty != nil || ino.unstable.bytes > 0
 }

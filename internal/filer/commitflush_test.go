@@ -76,7 +76,7 @@ func TestFlushByCommit(t *testing.T) {
 			t.Fatalf("the started flush: %v", err)
 		}
 	}
-	if ino[0].isDirty() {
+	if ino[0].owesAnything() {
 		t.Error("clean, and uncommitted writes are left")
 	}
 	if _, err := c.flushing(h, 1); !errors.Is(err, nfs.ErrInval) {

@@ -2,6 +2,7 @@ package filer
 
 import (
 	"testing"
+	"time"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/internal/origin/origintest"
@@ -15,6 +16,13 @@ func TestFilerIsAnOrigin(t *testing.T) {
 			f := start(t, Config{Exports: []Export{{Path: "/nas", Origin: o}}})
 			return remote(t, f.addr, "/nas")
 		})
+	})
+	t.Run("that writes back over a filer", func(t *testing.T) {
+		for _, delay := range []time.Duration{time.Hour, time.Millisecond} {
+			t.Run(delay.String(), func(t *testing.T) {
+				origintest.Run(t, func(t *testing.T) origin.Origin { return remote(t, newBackFarm(t, delay).cloud.addr, "/nas") })
+			})
+		}
 	})
 	t.Run("over a filer", func(t *testing.T) {
 		origintest.Run(t, func(t *testing.T) origin.Origin { return remote(t, newFarm(t).cloud.addr, "/nas") })

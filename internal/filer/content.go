@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/spillway/spillway/nfs"
 )
 
@@ -13,6 +11,9 @@ import (
 // over every write to the data file, so that a late fetch cannot overwrite newer bytes.
 type content struct {
 	io sync.Mutex
+	// hardening is held while dirty bytes are made durable, so that whoever finds nothing loose can rely on it. It comes
+	// before io.
+	hardening sync.Mutex
 
 	f        *Filer
 	ino      *inode
@@ -20,6 +21,10 @@ type content struct {
 	file     *dataFile
 	state    nfs.PreAttr // the state of the file that the data belong to
 	unproven bool        // loaded from an earlier run, not yet compared with the origin
+	linked   bool        // the data file's name is durable
+	recorded bool        // the index may hold a record of this generation that counts
+	voids    uint64      // how often records of this file were declared void
+	writing  int         // local writes under way: neither evict nor record
 	epoch    uint64      // counts resets
 	have     ranges      // bytes present
 	asked    ranges      // bytes clients asked for, rounded to blocks
@@ -53,10 +58,15 @@ func (f *Filer) contentOf(ino *inode) *content {
 	return ino.content
 }
 
-func (c *content) busy() bool { return len(c.flights) > 0 || len(c.writes) > 0 || c.dirty }
+func (c *content) busy() bool {
+	return c.writing > 0 || len(c.flights) > 0 || len(c.writes) > 0 || c.dirty
+}
 
 // reset drops all data: they belong to a state that is no longer. Fetches in flight are not stored.
 func (c *content) reset() {
+	if c.ino.dirty != nil { // our own changes stay, and what is between them goes when they are written back
+		return
+	}
 	c.epoch++
 	for b, fl := range c.flights {
 		fl.dead = true
@@ -71,7 +81,7 @@ func (c *content) reset() {
 	}
 	if c.gen != 0 {
 		c.f.store.discard(c.gen)
-		c.gen = 0
+		c.gen, c.linked, c.recorded = 0, false, false
 		c.touched()
 	}
 	c.unproven = false
@@ -216,9 +226,9 @@ func (c *content) resize(before, after uint64) {
 	}
 	file, err := c.open()
 	if err == nil && after < before {
-		err = unix.Fallocate(int(file.f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(after), int64(before-after))
+		err = c.f.store.disk.Punch(file.f, int64(after), int64(before-after))
 	} else if err == nil && after > before {
-		if err = grow(file, after); err == nil {
+		if err = grow(c.f.store.disk, file, after); err == nil {
 			c.add(before, after)
 		}
 	}
@@ -228,10 +238,10 @@ func (c *content) resize(before, after uint64) {
 }
 
 // grow makes the file at least n bytes long.
-func grow(file *dataFile, n uint64) error {
+func grow(d disk, file *dataFile, n uint64) error {
 	st, err := file.f.Stat()
 	if err != nil || uint64(st.Size()) >= n {
 		return err
 	}
-	return file.f.Truncate(int64(n))
+	return d.Truncate(file.f, int64(n))
 }

@@ -3,6 +3,7 @@ package filer
 import (
 	"encoding/json"
 	"sync/atomic"
+	"time"
 )
 
 // traffic counts the bytes of one target, since its first use. Bytes are of file data.
@@ -42,6 +43,9 @@ func (t *traffic) mayReadAhead(block uint64) bool {
 // trafficRecord is how the counters are kept, in JSON under the target.
 type trafficRecord struct {
 	Demand, Ahead, Primed, UnusedAhead, UnusedPrimed, Unique, Written, Calls, Served, ServedCached uint64
+
+	Alive time.Time // when this was written
+	Skew  int64     // nanoseconds that the origin's clock is ahead, at least
 }
 
 func (t *traffic) record() trafficRecord {
@@ -53,8 +57,9 @@ func (t *traffic) record() trafficRecord {
 	}
 }
 
-func (t *traffic) load(kv KV, target uint32) error {
-	v, err := kv.Get(targetKey('c', target))
+// load takes the counters over from the last run, and when that was last known to be alive.
+func (tg *target) load(kv KV) error {
+	v, err := kv.Get(targetKey('c', tg.id))
 	if err != nil || v == nil {
 		return err
 	}
@@ -62,6 +67,9 @@ func (t *traffic) load(kv KV, target uint32) error {
 	if json.Unmarshal(v, &r) != nil {
 		return nil //nolint:nilerr // counters of a damaged record start again
 	}
+	tg.alive = r.Alive
+	tg.skew.Store(r.Skew)
+	t := &tg.traffic
 	t.demand.Store(r.Demand)
 	t.ahead.Store(r.Ahead)
 	t.primed.Store(r.Primed)
@@ -75,7 +83,9 @@ func (t *traffic) load(kv KV, target uint32) error {
 	return nil
 }
 
-func (t *traffic) change(target uint32) Change {
-	v, _ := json.Marshal(t.record())
-	return Change{targetKey('c', target), v}
+func (tg *target) change() Change {
+	r := tg.traffic.record()
+	r.Alive, r.Skew = time.Now(), tg.skew.Load()
+	v, _ := json.Marshal(r)
+	return Change{targetKey('c', tg.id), v}
 }

@@ -58,6 +58,11 @@ func (f *Filer) Fence(ctx context.Context, id uint64, owner, reason string, disc
 		}
 		f.landUnstable(ctx, s)
 		f.locks.dropSession(s.ID)
+		if f.wb != nil {
+			if err := f.wb.fence(ctx, s.ID, reason); err != nil {
+				return out, err
+			}
+		}
 	}
 	for _, p := range discard {
 		d, err := f.discard(ctx, p)
@@ -124,6 +129,11 @@ func (f *Filer) discard(ctx context.Context, p string) (*Discarded, error) {
 	}
 	if a.Type == nfs.TypeDirectory {
 		return nil, fault.New(fault.Invalid, "%s is a directory", p)
+	}
+	if f.wb != nil { // somebody else's, of another session
+		if err := f.wb.land(ctx, ino); err != nil && !isConflict(err) {
+			return nil, err
+		}
 	}
 	if landed, err := f.receipts.valid(ino.id, &a); err != nil || landed {
 		return nil, err

@@ -84,7 +84,7 @@ func (c *content) fetch(ctx context.Context, b uint64, fl *flight, as origin.Cre
 		c.ino.target.traffic.fetched(fl.cause, uint64(res.N))
 		c.ino.mu.Lock()
 		c.ino.observe(&res.Attr, sent)
-		store = !fl.dead && res.N == len(buf) && (c.ino.chain.inflight > 0 || res.Attr.Pre() == c.ino.attr.Pre())
+		store = !fl.dead && res.N == len(buf) && (c.ino.chain.inflight > 0 || res.Attr.Pre() == c.ino.originState())
 		if fl.cause != causeDemand {
 			c.speculated(fl)
 		}

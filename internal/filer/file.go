@@ -149,11 +149,11 @@ func (e *ExportFile) timers() (verify, writeBack time.Duration, key string, err 
 			return 0, 0, "usageModel", err
 		}
 	}
+	if e.WriteBackTimer != 0 && m.WriteBack > 0 {
+		m.WriteBack = time.Duration(e.WriteBackTimer)
+	}
 	switch {
-	case m.WriteBack > 0:
-		return 0, 0, "usageModel", fault.WithHint(fault.New(fault.Invalid, "%s writes back, which is not available in this build", m.ID),
-			"READ_ONLY and WRITE_AROUND write through")
-	case e.WriteBackTimer != 0:
+	case e.WriteBackTimer != 0 && m.WriteBack == 0:
 		return 0, 0, "writeBackTimer", fault.New(fault.Invalid, "the usage model writes through: there is nothing to write back later")
 	case e.Verify != 0 && e.VerificationTimer != 0:
 		return 0, 0, "verify", fault.New(fault.Invalid, "verify and verificationTimer are one thing: say one of them")
@@ -163,6 +163,12 @@ func (e *ExportFile) timers() (verify, writeBack time.Duration, key string, err 
 		m.Verify = time.Duration(e.Verify)
 	}
 	return m.Verify, m.WriteBack, "", nil
+}
+
+// writeBackDelay is what timers says of writing back; 0 after a mistake.
+func (e *ExportFile) writeBackDelay() time.Duration {
+	_, writeBack, _, _ := e.timers()
+	return writeBack
 }
 
 // Validate checks how the parts fit together.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/filer/wal"
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/internal/origin/posix"
 	"github.com/spillway/spillway/nfs"
@@ -37,7 +38,11 @@ type Config struct {
 	Groups *GroupFiles
 	Log    *slog.Logger // nil discards
 
-	disk    disk // tests put faults in; nil is the real one
+	// Tests put faults in; nil are the real ones.
+	disk    disk
+	logDisk wal.Disk
+	logSize wal.Options
+	index   func() (KV, error)
 	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
@@ -60,6 +65,9 @@ type Export struct {
 	Block uint64
 	// ReadAhead bounds in bytes what is fetched ahead of one sequential reader; 0: 32 MiB, negative: none.
 	ReadAhead int64
+	// WriteBack is how long after a file's last change its data may take to reach the origin; 0: changes reach it before
+	// they are answered. An origin on this machine is always written through.
+	WriteBack time.Duration
 	// Parent is the filer that the origin is, if it is one.
 	Parent Parent
 }
@@ -77,9 +85,13 @@ type target struct {
 	ahead  uint64
 	parent Parent
 
+	writeBack time.Duration // 0: write through
+	alive     time.Time     // when the last run was last known to be
+	skew      atomic.Int64  // nanoseconds that the origin's clock is ahead of ours, at least
+
 	traffic traffic
 	meters  originMeters
-	dirty   atomic.Uint64 // bytes acknowledged as unstable and not yet committed
+	dirty   atomic.Uint64 // bytes acknowledged and not yet committed at the origin
 
 	mu      sync.Mutex
 	root    uint64 // inode id; 0: not yet known
@@ -114,9 +126,11 @@ type Filer struct {
 	meters   *meters
 	addr     string // of NFS, once serving; guarded by mu
 
-	userGroups  atomic.Pointer[userGroups] // nil: none are configured
-	flushes     fileFlushes
-	primes      *primeJobs
+	userGroups atomic.Pointer[userGroups] // nil: none are configured
+	flushes    fileFlushes
+	primes     *primeJobs
+	wb         *writeBack // nil: no export writes back, nor did one
+
 	fetchBudget *semaphore.Weighted // bytes being fetched
 
 	policyMu    sync.Mutex // one compilation of the policies at a time; guards the next two
@@ -128,7 +142,8 @@ type Filer struct {
 	cancel context.CancelCauseFunc
 
 	mu      sync.Mutex
-	closing bool           // mu guards closing, epoch and the Add of work
+	ending  bool           // Close or kill has begun
+	closing bool           // mu guards closing, ending, epoch and the Add of work
 	work    sync.WaitGroup // goroutines of spawn
 	epoch   uint64
 }
@@ -149,12 +164,19 @@ func Open(cfg Config) (*Filer, error) {
 		byID: map[uint32]*target{}, byExport: map[uint32]*export{}, policyRules: cfg.Policies, hostAddrs: map[string][]netip.Addr{},
 		fetchBudget: semaphore.NewWeighted(fetchBytes),
 	}
-	kv, err := openKV(filepath.Join(cfg.CacheDir, "index"), cfg.Log)
+	if cfg.index == nil {
+		cfg.index = func() (KV, error) { return openKV(filepath.Join(cfg.CacheDir, "index"), nil, cfg.Log) }
+	}
+	kv, err := cfg.index()
 	if err != nil {
 		return nil, err
 	}
 	f.kv = kv
 	if err := f.load(); err != nil {
+		if f.wb != nil {
+			f.wb.log.Abandon()
+		}
+		f.closeFiles()
 		return nil, errors.Join(err, f.closeOrigins(), kv.Close())
 	}
 	f.server = f.newServer()
@@ -167,6 +189,9 @@ func Open(cfg Config) (*Filer, error) {
 	f.spawn(f.watchNames)
 	if cfg.Groups != nil {
 		f.spawn(f.watchGroups)
+	}
+	if f.wb != nil {
+		f.spawn(f.wb.schedule)
 	}
 	return f, nil
 }
@@ -202,6 +227,9 @@ func (f *Filer) load() (err error) {
 		return err
 	}
 	if err := f.applyPolicies(context.Background()); err != nil {
+		return err
+	}
+	if err := f.openWriteBack(); err != nil {
 		return err
 	}
 	if f.locks, err = openLocks(f); err != nil {
@@ -247,11 +275,11 @@ func (f *Filer) Serve(ctx context.Context, l net.Listener) error {
 // opened stay open.
 func (f *Filer) Close() error {
 	f.mu.Lock()
-	if f.closing {
+	if f.ending {
 		f.mu.Unlock()
 		return nil
 	}
-	f.closing = true
+	f.ending = true
 	f.mu.Unlock()
 	grace, done := context.WithTimeout(context.Background(), 5*time.Second)
 	defer done()
@@ -260,11 +288,20 @@ func (f *Filer) Close() error {
 		f.log.Warn("some calls did not end in time")
 		err = nil
 	}
+	if f.wb != nil {
+		f.wb.shutdown()
+	}
+	f.mu.Lock()
+	f.closing = true
+	f.mu.Unlock()
 	f.cancel(errClosing)
 	f.work.Wait()
 	f.locks.forgetIdle()
 	f.locks.close()
 	err = errors.Join(err, f.persist())
+	if f.wb != nil {
+		err = errors.Join(err, f.wb.close())
+	}
 	f.closeFiles()
 	return errors.Join(err, f.closeOrigins(), f.kv.Close())
 }
@@ -272,12 +309,15 @@ func (f *Filer) Close() error {
 // kill stops the filer the way kill -9 would, as far as a process can do that to itself: nothing more is written.
 func (f *Filer) kill() {
 	f.mu.Lock()
-	f.closing = true
+	f.closing, f.ending = true, true
 	f.mu.Unlock()
-	f.server.Close()
 	f.cancel(errClosing)
+	f.server.Close()
 	f.work.Wait()
 	f.locks.close()
+	if f.wb != nil {
+		f.wb.log.Abandon()
+	}
 	f.closeFiles()
 	_ = f.closeOrigins() // nobody is told: this is a crash
 	f.kv.Close()

@@ -121,6 +121,11 @@ func (f *Filer) trail(ctx context.Context, t *target, names []string) (dirs []*i
 // settle commits acknowledged unstable writes. It fails if the origin may have lost some of them: then the receipt would
 // be for something else than what was written.
 func (f *Filer) settle(ctx context.Context, ino *inode) error {
+	if f.wb != nil {
+		if err := f.wb.land(ctx, ino); err != nil {
+			return err
+		}
+	}
 	ino.mu.Lock()
 	owed := ino.unstable
 	ino.mu.Unlock()

@@ -40,7 +40,7 @@ func credKey(b []byte, as origin.Cred) []byte {
 // time and not before the file's last change. Called with mu held.
 func (ino *inode) grantOf(key []byte, want nfs.Access, notBefore time.Time) (nfs.Access, bool) {
 	g, ok := ino.grants[string(key)]
-	if !ok || g.asked&want != want || g.ctime != ino.attr.Ctime || g.at.Before(notBefore) {
+	if !ok || g.asked&want != want || g.ctime != ino.originState().Ctime || g.at.Before(notBefore) {
 		return 0, false
 	}
 	return g.got & want, true
@@ -59,7 +59,7 @@ func (c call) granted(ctx context.Context, ino *inode, want nfs.Access) (nfs.Acc
 	key := credKey(room[:0], c.as)
 	ino.mu.Lock()
 	got, ok := ino.grantOf(key, want, t.freshEnough())
-	ctime := ino.attr.Ctime
+	ctime := ino.originState().Ctime
 	ino.mu.Unlock()
 	if ok {
 		return got, nil
@@ -75,7 +75,7 @@ func (c call) granted(ctx context.Context, ino *inode, want nfs.Access) (nfs.Acc
 	if ino.grants == nil || len(ino.grants) >= maxGrants {
 		ino.grants = map[string]grant{}
 	}
-	if ino.attr.Ctime == ctime {
+	if ino.originState().Ctime == ctime {
 		ino.grants[string(key)] = grant{ask, got, sent, ctime}
 	}
 	ino.mu.Unlock()

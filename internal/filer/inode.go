@@ -15,9 +15,9 @@ type inode struct {
 	target *target
 	oid    origin.ID
 
-	refs  int  // guarded by its shard's mu, as are:
-	used  bool // since the shard's hand last passed
-	place int  // in the shard's ring
+	refs int  // guarded by its shard's mu, as are:
+	used bool // since the shard's hand last passed
+	slot int  // in the shard's ring
 
 	mu       sync.Mutex // guards everything below
 	attr     nfs.Attr
@@ -32,7 +32,17 @@ type inode struct {
 	names    *names    // of directories, once used
 	grants   map[string]grant
 	unstable unstable
-	where    whereabouts
+	dirty    *dirty // what the origin has not; nil: nothing
+	owed     uint64 // bytes of dirty that are counted
+	place    place  // where it was last found
+	made     bool   // by a client of this filer, on exports that write back
+	unlinks  int    // removals of its names in flight
+}
+
+// place is a name in a directory.
+type place struct {
+	dir  uint64 // inode id; 0: not known
+	name string
 }
 
 // unstable is what this file owes to the origin's COMMIT.
@@ -119,7 +129,7 @@ func (t *table) add(id uint64, tg *target, oid origin.ID) *inode {
 	defer s.mu.Unlock()
 	ino := s.byID[id]
 	if ino == nil {
-		ino = &inode{id: id, target: tg, oid: oid, place: len(s.ring)}
+		ino = &inode{id: id, target: tg, oid: oid, slot: len(s.ring)}
 		s.byID[id] = ino
 		s.ring = append(s.ring, ino)
 		t.byOrigin[fileKey{tg.id, oid}] = ino
@@ -172,7 +182,7 @@ func (t *table) remove(s *shard, ino *inode) {
 		return
 	}
 	last := s.ring[len(s.ring)-1]
-	s.ring[ino.place], last.place = last, ino.place
+	s.ring[ino.slot], last.slot = last, ino.slot
 	s.ring[len(s.ring)-1] = nil
 	s.ring = s.ring[:len(s.ring)-1]
 	delete(s.byID, ino.id)
@@ -204,5 +214,5 @@ func (t *table) snapshot(want func(*inode) bool) []*inode {
 
 // busy says whether the inode knows something that is nowhere else. Called with mu held.
 func (ino *inode) busy() bool {
-	return ino.chain.inflight > 0 || ino.check != nil || ino.unstable.bytes > 0 || ino.content != nil && ino.content.busy()
+	return ino.chain.inflight > 0 || ino.check != nil || ino.unstable.bytes > 0 || ino.dirty != nil || ino.content != nil && ino.content.busy()
 }

@@ -20,6 +20,9 @@ import (
 //	"n" client             host with locks (lockclients.go)
 //	"u" target id, inode id, owner   who may have locks at an origin (lockorigin.go)
 //	"j" name               priming job (primejobs.go)
+//	"w" inode id           state of a dirty file (dirtyrecord.go)
+//	"x" inode id           how often content records were declared void (8)
+//	"a" inode id           dirty data that was set aside (conflict.go)
 //	"c" target id          traffic counters (counters.go)
 func metaKey(name string) []byte { return append([]byte{'m'}, name...) }
 

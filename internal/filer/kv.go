@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/spillway/spillway/internal/fault"
 )
@@ -36,13 +37,13 @@ var _ KV = (*pebbleKV)(nil)
 // indexCache is the memory for blocks of the store in bytes. Its memory tables, up to two, are taken out of it.
 const indexCache = 160 << 20
 
-// openKV opens or creates the store in dir.
-func openKV(dir string, log *slog.Logger) (*pebbleKV, error) {
+// openKV opens or creates the store in dir; fs nil is the real file system.
+func openKV(dir string, fs vfs.FS, log *slog.Logger) (*pebbleKV, error) {
 	cache := pebble.NewCache(indexCache)
 	defer cache.Unref()
 	filtered := pebble.LevelOptions{FilterPolicy: bloom.FilterPolicy(10)} // files seen for the first time are looked for in vain
 	db, err := pebble.Open(dir, &pebble.Options{
-		Cache: cache, Logger: kvLog{log}, FormatMajorVersion: pebble.FormatNewest, MemTableSize: 16 << 20,
+		Cache: cache, FS: fs, Logger: kvLog{log}, FormatMajorVersion: pebble.FormatNewest, MemTableSize: 16 << 20,
 		Levels: [7]pebble.LevelOptions{0: filtered, 1: filtered, 2: filtered, 3: filtered, 4: filtered, 5: filtered, 6: filtered},
 	})
 	if err != nil {

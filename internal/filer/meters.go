@@ -105,24 +105,6 @@ func (m *originMeters) begin(op origin.Operation) func(error) {
 	}
 }
 
-// whereabouts is where a file was last found, for people.
-type whereabouts struct {
-	dir  uint64
-	name string
-}
-
-// foundAt notes where a file was found.
-func (ino *inode) foundAt(dir uint64, name string) {
-	if name == "." || name == ".." {
-		return
-	}
-	ino.mu.Lock()
-	defer ino.mu.Unlock()
-	if ino.where.dir != dir || ino.where.name != name {
-		ino.where = whereabouts{dir, name}
-	}
-}
-
 // maxClimb bounds the way up from a file: renames in between may have left a circle.
 const maxClimb = 64
 
@@ -137,7 +119,7 @@ func (f *Filer) pathOf(id uint64) (t *target, path string) {
 			t = ino.target
 		}
 		ino.mu.Lock()
-		at := ino.where
+		at := ino.place
 		ino.mu.Unlock()
 		t.mu.Lock()
 		root := t.root

@@ -79,6 +79,9 @@ func (e *Export) check() error {
 	case e.Verify < 0:
 		return fault.New(fault.Invalid, "export %s: verify must be positive", e.Path)
 	}
+	if e.WriteBack < 0 {
+		return fault.New(fault.Invalid, "export %s: the write-back delay is negative", e.Path)
+	}
 	if e.Block == 0 {
 		e.Block = 256 << 10
 	}

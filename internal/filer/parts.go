@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/spillway/spillway/internal/filer/replace"
 )
 
@@ -168,6 +166,9 @@ func (s *store) restore(found []foundSpace) {
 	slices.SortStableFunc(found, func(a, b foundSpace) int { return cmp.Compare(a.lastUse, b.lastUse) })
 	for _, f := range found {
 		sp := s.space(f.inode)
+		if len(sp.parts) > 0 { // what is dirty has been recovered
+			continue
+		}
 		for _, have := range f.have.spans {
 			for no := range sp.cut(have.from, have.to) {
 				in := sp.span(no)
@@ -259,7 +260,7 @@ func (f *Filer) makeHole(h hole) error {
 	defer file.put()
 	for _, s := range missing {
 		n := min(s.to-s.from, math.MaxInt64-s.from)
-		if err := unix.Fallocate(int(file.f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(s.from), int64(n)); err != nil {
+		if err := f.store.disk.Punch(file.f, int64(s.from), int64(n)); err != nil {
 			return err
 		}
 	}

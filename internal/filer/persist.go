@@ -2,21 +2,22 @@ package filer
 
 import (
 	"encoding/binary"
+	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/spillway/spillway/nfs"
 )
 
 // The content record ("d" + inode id) says which bytes of which data file belong to which state of a file. It is written
 // only after those bytes have been synced, so after a crash it never claims what is not there; bytes fetched since are
-// fetched again. Layout: version 1, then varints: generation, last use (Unix seconds), size, mtime s, ns, ctime s, ns,
-// then the sets of bytes present, asked for, read ahead and primed (ranges.go).
-const recordVersion = 1
+// fetched again. It counts only if its voids are those of the index's "x" key: a file that is written back gets changes
+// in place before they are durable. Layout: version 2, then varints: generation, last use (Unix seconds), size, mtime s,
+// ns, ctime s, ns, voids, then the sets of bytes present, asked for, read ahead and primed (ranges.go). Version 1 has no
+// voids.
+const recordVersion = 2
 
 type record struct {
-	gen                        uint64
+	gen, voids                 uint64
 	lastUse                    int64
 	state                      nfs.PreAttr
 	have, asked, ahead, primed ranges
@@ -26,7 +27,7 @@ func (r *record) encode() []byte {
 	b := []byte{recordVersion}
 	for _, v := range [...]uint64{
 		r.gen, uint64(max(r.lastUse, 0)), r.state.Size, uint64(r.state.Mtime.Sec), uint64(r.state.Mtime.Nsec),
-		uint64(r.state.Ctime.Sec), uint64(r.state.Ctime.Nsec),
+		uint64(r.state.Ctime.Sec), uint64(r.state.Ctime.Nsec), r.voids,
 	} {
 		b = binary.AppendUvarint(b, v)
 	}
@@ -37,17 +38,22 @@ func (r *record) encode() []byte {
 }
 
 func parseRecord(b []byte) (r record, err error) {
-	if len(b) == 0 || b[0] != recordVersion {
+	if len(b) == 0 || b[0] == 0 || b[0] > recordVersion {
 		return r, errRecord
 	}
+	n := 7
+	if b[0] == recordVersion {
+		n = 8
+	}
 	b = b[1:]
-	var v [7]uint64
-	for i := range v {
+	var v [8]uint64
+	for i := range n {
 		if v[i], b, err = uvarint(b); err != nil {
 			return r, err
 		}
 	}
-	for _, n := range v[3:] {
+	r.voids = v[7]
+	for _, n := range v[3:7] {
 		if n > 1<<32-1 {
 			return r, errRecord
 		}
@@ -69,6 +75,9 @@ func parseRecord(b []byte) (r record, err error) {
 
 // load takes over what an earlier run left. Called with mu held.
 func (c *content) load() {
+	if c.f.wb != nil && c.loadVoids() != nil {
+		return
+	}
 	v, err := c.f.kv.Get(inodeKey('d', c.ino.id))
 	if err != nil || v == nil {
 		return
@@ -77,12 +86,26 @@ func (c *content) load() {
 	if err != nil {
 		return
 	}
+	if r.voids != c.voids {
+		c.f.store.discard(r.gen)
+		return
+	}
 	file, err := c.f.store.openFile(r.gen, false)
 	if err != nil {
 		return
 	}
+	c.recorded, c.linked = true, true
 	c.gen, c.file, c.state, c.unproven = r.gen, file, r.state, true
 	c.have, c.asked, c.ahead, c.primed = r.have, r.asked, r.ahead, r.primed
+}
+
+// loadVoids reads how often the file's records were declared void.
+func (c *content) loadVoids() error {
+	v, err := c.f.kv.Get(inodeKey('x', c.ino.id))
+	if len(v) == 8 {
+		c.voids = binary.BigEndian.Uint64(v)
+	}
+	return err
 }
 
 // scanRecords accounts the space of all records and removes data files that belong to none.
@@ -94,6 +117,9 @@ func (f *Filer) scanRecords() error {
 		if err != nil || len(key) != 9 {
 			return nil //nolint:nilerr // a damaged record: its data file goes
 		}
+		if v, err := f.kv.Get(inodeKey('x', binary.BigEndian.Uint64(key[1:]))); err != nil || len(v) == 8 && binary.BigEndian.Uint64(v) != r.voids {
+			return err
+		}
 		live[r.gen] = struct{}{}
 		found = append(found, foundSpace{binary.BigEndian.Uint64(key[1:]), r.lastUse, r.have})
 		return nil
@@ -102,6 +128,11 @@ func (f *Filer) scanRecords() error {
 		return err
 	}
 	f.store.restore(found)
+	if f.wb != nil {
+		if err := f.wb.keep(live); err != nil {
+			return err
+		}
+	}
 	return f.store.sweep(live)
 }
 
@@ -128,7 +159,7 @@ func (f *Filer) persist() error {
 		f.table.put(ino)
 	}
 	for _, t := range f.targets {
-		changes = append(changes, t.traffic.change(t.id))
+		changes = append(changes, t.change())
 	}
 	if err := f.kv.Apply(changes, true); err != nil {
 		for _, id := range saved {
@@ -137,8 +168,12 @@ func (f *Filer) persist() error {
 		f.store.putHoles(holes)
 		return err
 	}
-	f.store.deleteDoomed()
 	f.makeHoles(holes, later)
+	doomed := f.store.takeDoomed()
+	if f.wb != nil && len(doomed) > 0 && f.wb.wait(f.wb.log.Next()-1) != nil {
+		return nil //nolint:nilerr // while the log does not say that a file is clean, a new start needs its data
+	}
+	f.store.delete(doomed)
 	return nil
 }
 
@@ -150,7 +185,7 @@ func (f *Filer) persistContent(ino *inode) (ch Change, again bool) {
 		ino.mu.Unlock()
 		return ch, false
 	}
-	if ino.chain.inflight > 0 {
+	if ino.chain.inflight > 0 || ino.dirty != nil || c.writing > 0 { // what is dirty is in the log
 		ino.mu.Unlock()
 		return ch, true
 	}
@@ -161,17 +196,26 @@ func (f *Filer) persistContent(ino *inode) (ch Change, again bool) {
 		return ch, false // no data: the record is deleted
 	}
 	r := record{
-		gen: c.gen, lastUse: time.Now().Unix(), state: ino.attr.Pre(),
+		gen: c.gen, voids: c.voids, lastUse: time.Now().Unix(), state: ino.attr.Pre(),
 		have: c.have.clone(), asked: c.asked.clone(), ahead: c.ahead.clone(), primed: c.primed.clone(),
 	}
 	file := c.file.take()
+	c.recorded = true
 	ino.mu.Unlock()
 	defer file.put()
-	if err := unix.Fdatasync(int(file.f.Fd())); err != nil {
+	err := f.store.disk.Sync(file.f)
+	if err == nil && f.wb != nil { // power cuts must not leave the record without its file's content, nor another's
+		err = f.store.disk.SyncDir(filepath.Dir(f.store.path(r.gen)))
+	}
+	if err != nil {
 		f.log.Warn("cache disk: sync failed, dropping the file's cached data", "error", err)
 		ino.mu.Lock()
+		defer ino.mu.Unlock()
+		if ino.dirty != nil {
+			f.wb.breakdown(err)
+			return ch, true
+		}
 		c.reset()
-		ino.mu.Unlock()
 		return Change{Key: ch.Key}, false
 	}
 	ch.Value = r.encode()

@@ -78,6 +78,9 @@ func (c call) readCached(ctx context.Context, req *nfs.Request, off, count uint6
 			return err
 		}
 	}
+	if c.ino.isDirty() { // the origin has not all of it
+		return nfs.ErrJukebox
+	}
 	return c.readOrigin(ctx, off, req.Buffer(int(count)), res)
 }
 
@@ -145,7 +148,7 @@ func (c call) readOnce(ctx context.Context, req *nfs.Request, off, count uint64,
 		return true, nil
 	}
 	data.ask(off, end)
-	if !c.f.store.mayStore() { // fetching blocks that cannot be kept would only multiply small reads
+	if ino.dirty == nil && !c.f.store.mayStore() { // fetching blocks that cannot be kept would only multiply small reads
 		ino.mu.Unlock()
 		return true, c.readOrigin(ctx, off, req.Buffer(int(count)), res)
 	}

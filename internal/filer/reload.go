@@ -118,7 +118,8 @@ func differences(now, next File) []string {
 	for _, e := range next.Exports {
 		old, ok := had[e.Path]
 		same := ok && old.Origin == e.Origin && old.TargetPath == e.TargetPath && old.ParentControl == e.ParentControl &&
-			old.Block == e.Block && (old.ReadAhead == nil) == (e.ReadAhead == nil) && (e.ReadAhead == nil || *old.ReadAhead == *e.ReadAhead)
+			old.Block == e.Block && (old.ReadAhead == nil) == (e.ReadAhead == nil) && (e.ReadAhead == nil || *old.ReadAhead == *e.ReadAhead) &&
+			old.writeBackDelay() == e.writeBackDelay()
 		add("export "+e.Path, same)
 		delete(had, e.Path)
 	}

@@ -112,6 +112,14 @@ func (f *Filer) serveAll(ctx context.Context, c *File, ring *identity.Keyring, l
 	g, ctx := errgroup.WithContext(ctx)
 	at := Addresses{Listen: l.nfs.Addr().String()}
 	g.Go(func() error { return f.Serve(ctx, l.nfs) })
+	g.Go(func() error {
+		select {
+		case <-f.Broken():
+			return f.wb.failure()
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	if l.control != nil {
 		at.Control = l.control.Addr().String()
 		g.Go(func() error { return serveHTTP(ctx, tls.NewListener(l.control, ring.ServerTLS(true)), f.Control(nil)) })
@@ -167,7 +175,7 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 	}
 	for _, e := range c.Exports {
 		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.Origin, Block: uint64(e.Block)}
-		if export.Verify, _, _, err = e.timers(); err != nil {
+		if export.Verify, export.WriteBack, _, err = e.timers(); err != nil {
 			return cfg, closeParents, err
 		}
 		if e.ReadAhead != nil {

@@ -63,6 +63,9 @@ func (f *Filer) evict(p *replace.Piece) bool {
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
 	c := f.contentOf(ino)
+	if c.writing > 0 || ino.dirty != nil {
+		return false
+	}
 	if c.space.only(p.Key.Part) {
 		return c.evictAll()
 	}

@@ -1,6 +1,7 @@
 package filer
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spillway/spillway/internal/filer/meter"
@@ -12,6 +13,7 @@ type Status struct {
 	Started       time.Time
 	Exports       []ExportStatus
 	Sessions      []SessionStatus
+	Dirty         DirtyStatus
 	Cache         CacheStatus
 	Locks         LockStatus
 	Connections   int64             // of clients
@@ -70,6 +72,71 @@ func (e *ExportStatus) Saved() int64 {
 	return int64(e.Served) - int64(e.ReadDemand+e.ReadAhead+e.ReadPrimed)
 }
 
+// DirtyStatus describes what is acknowledged and not yet at the origins.
+type DirtyStatus struct {
+	Files                 int
+	Bytes, Limit          uint64
+	Conflicts, SetAside   uint64 // since the start
+	LogBytes, LogCapacity uint64
+	Failure               string      // why nothing is written back any more; empty: it is
+	Oldest                []DirtyFile // first change first, at most maxDirtyListed
+	Asides                []Aside
+}
+
+// DirtyFile is a file whose changes have not all reached its origin.
+type DirtyFile struct {
+	Inode       uint64
+	Export      string
+	Name        string // as last seen
+	Bytes       uint64
+	First, Last time.Time // change
+	Writing     bool      // it is being written back now
+	Tries       int       // failures in a row
+	Error       string    // of the last try
+	Sessions    []uint64
+}
+
+// maxDirtyListed bounds the dirty files in a status.
+const maxDirtyListed = 1000
+
+// dirtyStatus lists what is dirty, the oldest first.
+func (f *Filer) dirtyStatus() (s DirtyStatus) {
+	w := f.wb
+	if w == nil {
+		return s
+	}
+	used, total := w.log.Used()
+	s = DirtyStatus{
+		Bytes: uint64(max(w.bytes.Load(), 0)), Limit: uint64(w.limit), Conflicts: w.conflicts.Load(), SetAside: w.aside.Load(),
+		LogBytes: uint64(used), LogCapacity: uint64(total),
+	}
+	if err := w.failure(); err != nil {
+		s.Failure = err.Error()
+	}
+	for _, ino := range w.all() {
+		ino.mu.Lock()
+		if d := ino.dirty; d != nil {
+			file := DirtyFile{
+				Inode: ino.id, Export: ino.target.path, Name: ino.place.name, Bytes: ino.owed, First: d.first, Last: d.last,
+				Writing: d.run != nil, Tries: d.tries, Sessions: slices.Clone(d.sessions),
+			}
+			if d.err != nil {
+				file.Error = d.err.Error()
+			}
+			s.Oldest = append(s.Oldest, file)
+		}
+		ino.mu.Unlock()
+	}
+	s.Files = len(s.Oldest)
+	slices.SortFunc(s.Oldest, func(a, b DirtyFile) int { return a.First.Compare(b.First) })
+	s.Oldest = s.Oldest[:min(len(s.Oldest), maxDirtyListed)]
+	var err error
+	if s.Asides, err = f.Asides(); err != nil {
+		f.log.Warn("list what was set aside", "error", err)
+	}
+	return s
+}
+
 // SessionStatus describes a mount session.
 type SessionStatus struct {
 	ID                   uint64
@@ -111,6 +178,7 @@ func (f *Filer) Status() Status {
 		})
 	}
 	s.Locks = f.locks.status()
+	s.Dirty = f.dirtyStatus()
 	s.Cache = CacheStatus{
 		Capacity: uint64(f.store.cap), Used: uint64(f.store.cache.Bytes()), Inodes: uint64(f.table.len()), Evicted: f.store.evicted.Load(),
 		EvictedFiles: f.store.evictedFiles.Load(),

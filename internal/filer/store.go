@@ -43,6 +43,12 @@ type store struct {
 // disk is what the store asks of the operating system.
 type disk interface {
 	WriteAt(f *os.File, b []byte, off int64) error
+	// Sync makes a file's content durable, SyncDir the names in a folder.
+	Sync(f *os.File) error
+	SyncDir(dir string) error
+	// Punch makes a hole; the file keeps its length. Truncate sets the length.
+	Punch(f *os.File, off, n int64) error
+	Truncate(f *os.File, n int64) error
 	Free(dir string) (free, total uint64, err error)
 }
 
@@ -52,6 +58,23 @@ func (osDisk) WriteAt(f *os.File, b []byte, off int64) error {
 	_, err := f.WriteAt(b, off)
 	return err
 }
+
+func (osDisk) Sync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
+
+func (osDisk) SyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+func (osDisk) Punch(f *os.File, off, n int64) error {
+	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+}
+
+func (osDisk) Truncate(f *os.File, n int64) error { return f.Truncate(n) }
 
 func (osDisk) Free(dir string) (free, total uint64, err error) {
 	var st unix.Statfs_t
@@ -118,11 +141,16 @@ func (s *store) discard(gen uint64) {
 	s.mu.Unlock()
 }
 
-func (s *store) deleteDoomed() {
+// takeDoomed returns the generations to delete.
+func (s *store) takeDoomed() []uint64 {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	doomed := s.doomed
 	s.doomed = nil
-	s.mu.Unlock()
+	return doomed
+}
+
+func (s *store) delete(doomed []uint64) {
 	for _, gen := range doomed {
 		if err := os.Remove(s.path(gen)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.log.Warn("delete cached data", "error", err)

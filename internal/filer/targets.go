@@ -61,11 +61,14 @@ func (f *Filer) openTarget(e Export, name string, export uint32, newExport bool)
 	t.origin = origin.Metered(o, t.meters.begin)
 	t.dirs = directoriesOf(t.origin)
 	t.verify.Store(int64(e.Verify))
+	if !t.caps.Local {
+		t.writeBack = e.WriteBack
+	}
 	f.byID[id] = t
 	if _, pseudo := o.(*pseudo); !pseudo {
 		f.targets = append(f.targets, t)
 	}
-	return t, t.traffic.load(f.kv, t.id)
+	return t, t.load(f.kv)
 }
 
 // numberOf returns the durable number of an export or a target: the one it has, else the fallback, else a new one.

@@ -1,6 +1,7 @@
 package filer
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,31 @@ func TestUsageModelsAndTheirTimers(t *testing.T) {
 		}
 		if got, _, _, err := e.timers(); err != nil || got != want {
 			t.Errorf("%s: checked after %v, %v; want %v", keys, got, err, want)
+		}
+	}
+}
+
+func TestWriteBackTimes(t *testing.T) {
+	for keys, want := range map[string]time.Duration{
+		"block: 64KiB":                               0,
+		"usageModel: READ_ONLY":                      0,
+		"usageModel: WRITE_AROUND":                   0,
+		"usageModel: READ_WRITE":                     time.Hour,
+		"usageModel: WRITE_WORKLOAD_CLOUDWS":         30 * time.Second,
+		"usageModel: READ_WRITE, writeBackTimer: 45": 45 * time.Second,
+	} {
+		e, err := exportFile(t, keys)
+		if err != nil {
+			t.Errorf("%s: %v", keys, err)
+			continue
+		}
+		if got := e.writeBackDelay(); got != want {
+			t.Errorf("%s: written back after %v, want %v", keys, got, want)
+		}
+		cfg, closeParents, err := (&File{Exports: []ExportFile{e}}).build(nil, "test", slog.New(slog.DiscardHandler))
+		closeParents()
+		if err != nil || cfg.Exports[0].WriteBack != want {
+			t.Errorf("%s: the filer is told %v, %v; want %v", keys, cfg.Exports[0].WriteBack, err, want)
 		}
 	}
 }

@@ -152,8 +152,8 @@ func TestTableKeepsWhatIsInUse(t *testing.T) {
 	for i := range tab.shards {
 		s := &tab.shards[i]
 		total += len(s.ring)
-		for place, ino := range s.ring {
-			if ino.place != place || s.byID[ino.id] != ino {
+		for slot, ino := range s.ring {
+			if ino.slot != slot || s.byID[ino.id] != ino {
 				t.Fatalf("inode %d is not where it says", ino.id)
 			}
 		}

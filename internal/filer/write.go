@@ -20,6 +20,13 @@ func (f *Filer) write(_ context.Context, req *nfs.Request, args *nfs.WriteArgs, 
 	t := c.ino.target
 	data := args.Data[:min(len(args.Data), maxIO)]
 	var r origin.WriteResult
+	if f.writesBack(c.ino) {
+		r, err = c.writeLocal(f.lasting(), args.Offset, data, args.Stable)
+		res.Wcc, res.Status = t.showWcc(r.WCC), origin.StatusOf(c.noted(t, err))
+		c.session.written.Add(uint64(r.N))
+		res.Count, res.Committed, res.Verifier = uint32(r.N), r.Committed, r.Verifier
+		return
+	}
 	if t.caps.Local {
 		r, err = t.origin.Write(f.lasting(), c.as, c.ino.oid, args.Offset, data, args.Stable)
 	} else {
@@ -119,6 +126,11 @@ func (f *Filer) commit(_ context.Context, req *nfs.Request, args *nfs.CommitArgs
 		c.commitFlush(f.lasting(), args.Count, res)
 		return
 	}
+	if f.writesBack(c.ino) {
+		r, err := c.commitLocal(f.lasting())
+		res.Wcc, res.Verifier, res.Status = c.ino.target.showWcc(r.WCC), r.Verifier, origin.StatusOf(c.noted(c.ino.target, err))
+		return
+	}
 	r, err := f.commitRange(f.lasting(), c.as, c.ino, args.Offset, args.Count)
 	res.Wcc, res.Verifier, res.Status = c.ino.target.showWcc(r.WCC), r.Verifier, origin.StatusOf(c.noted(c.ino.target, err))
 	if err == nil && args.Offset == 0 && args.Count == 0 {
@@ -177,18 +189,13 @@ func (c call) setAttr(ctx context.Context, set nfs.SetAttr, guard *nfs.Time) (nf
 	if ino.target.caps.Local {
 		return ino.target.origin.SetAttr(ctx, c.as, ino.oid, set, guard)
 	}
+	if c.f.writesBack(ino) {
+		return c.setAttrLocal(ctx, set, guard)
+	}
 	if set.Size.Set {
 		return c.truncate(ctx, set, guard)
 	}
-	ch := ino.beginChange()
-	wcc, err := ino.target.origin.SetAttr(ctx, c.as, ino.oid, set, guard)
-	ino.mu.Lock()
-	defer ino.mu.Unlock()
-	ch.end(wcc, err)
-	if c := ino.content; c != nil {
-		c.touched() // the data now belong to a state with another ctime
-	}
-	return wcc, err
+	return c.passSetAttr(ctx, set, guard)
 }
 
 // truncate is a SETATTR of the size: a change of every byte from the smaller of the two sizes on.
