@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -29,27 +30,30 @@ import (
 // data. Each life ends at a random disk operation, by kill or power cut. What was acknowledged as stable must be there
 // afterwards, nothing may be read that was never written, a changed verifier must make the client write again whenever
 // unstable data was lost, and in the end the origin must have exactly what the client wrote.
-// SPILLWAY_TEST_ALL runs a thousand seeds; SPILLWAY_CRASH_SEED=N runs one.
+// SPILLWAY_TEST_ALL runs a thousand seeds; SPILLWAY_CRASH_SEED=N runs one, N-M those.
 func TestCrashes(t *testing.T) {
-	seeds := 25
+	first, last := 1, 25
 	if os.Getenv("SPILLWAY_TEST_ALL") != "" {
-		seeds = 1000
+		last = 1000
 	}
-	first := 1
 	if s := os.Getenv("SPILLWAY_CRASH_SEED"); s != "" {
-		if _, err := fmt.Sscan(s, &first); err != nil {
+		from, to, several := strings.Cut(s, "-")
+		if !several {
+			to = from
+		}
+		var err, err2 error
+		first, err = strconv.Atoi(from)
+		last, err2 = strconv.Atoi(to)
+		if err := errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
-		seeds = 1
 	}
 	var total tally
-	for seed := first; seed < first+seeds; seed++ {
-		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { newWorld(t, uint64(seed), &total).run() }) {
-			break
-		}
+	for seed := first; seed <= last; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { newWorld(t, uint64(seed), &total).run() })
 	}
 	t.Logf("%+v", total)
-	if seeds > 20 && (total.cuts == 0 || total.kills == 0 || total.stable == 0 || total.resent == 0 || total.receipts == 0) {
+	if last-first > 20 && (total.cuts == 0 || total.kills == 0 || total.stable == 0 || total.resent == 0 || total.receipts == 0) {
 		t.Errorf("this showed nothing: %+v", total)
 	}
 }

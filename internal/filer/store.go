@@ -90,12 +90,24 @@ func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, er
 	if s.disk == nil {
 		s.disk = osDisk{}
 	}
-	for i := range 256 {
-		if err := os.MkdirAll(filepath.Join(dir, fmt.Sprintf("%02x", i)), 0o700); err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
-		}
+	if err := s.makeFolders(); err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
 	}
 	return s, nil
+}
+
+// makeFolders makes what is missing of the folders of data files, and their names durable: a synced data file is worth
+// nothing in a folder that a power cut takes away.
+func (s *store) makeFolders() error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	for i := range 256 {
+		if err := os.Mkdir(filepath.Join(s.dir, fmt.Sprintf("%02x", i)), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return errors.Join(s.disk.SyncDir(s.dir), s.disk.SyncDir(filepath.Dir(s.dir)))
 }
 
 // dataFile is an open data file, closed when the last user lets go.

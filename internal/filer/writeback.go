@@ -68,7 +68,11 @@ func (f *Filer) openWriteBack() error {
 	opt, disk, from := f.cfg.logSize, f.cfg.logDisk, uint64(0)
 	if disk == nil {
 		dir := filepath.Join(f.cfg.CacheDir, "log")
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		err := os.MkdirAll(dir, 0o700)
+		if err == nil {
+			err = f.store.disk.SyncDir(f.cfg.CacheDir)
+		}
+		if err != nil {
 			return fault.Wrap(fault.Unavailable, err, "cache directory")
 		}
 		disk = wal.Dir(dir)
