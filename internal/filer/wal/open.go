@@ -149,19 +149,27 @@ func (l *Log) replay(from uint64, fn func(seq uint64, record []byte) error) erro
 			expect += uint64(len(b.records))
 			off += b.size
 		}
-		if seq, ok := s.confirmedAfter(buf[min(off, len(buf)):], expect); ok {
-			return fmt.Errorf("%w: record %d of segment %d cannot be read, and %d was confirmed", ErrDamaged, expect, s.ordinal, seq)
+		if lost, ok := s.lostAfter(buf[min(off, len(buf)):], expect, from); ok {
+			return fmt.Errorf("%w: record %d of segment %d cannot be read, and was confirmed", ErrDamaged, lost, s.ordinal)
 		}
 	}
 	l.next = expect
 	return nil
 }
 
-// confirmedAfter looks for a batch that was written when a record from expect on was already confirmed.
-func (s segment) confirmedAfter(b []byte, expect uint64) (seq uint64, ok bool) {
+// lostAfter looks behind the end of what can be read for batches that say that a record from expect on was confirmed, and
+// returns the first such record. Those below from are not missed: a segment whose records were all released may be half
+// overwritten by the next one.
+func (s segment) lostAfter(b []byte, expect, from uint64) (seq uint64, ok bool) {
+	need := max(expect, from)
 	for ; len(b) > batchHeader; b = b[sector:] {
-		if found, err := s.parseBatch(b); err == nil && found.first > expect && found.durable > expect {
-			return found.durable - 1, true
+		found, err := s.parseBatch(b)
+		if err != nil || found.first <= expect {
+			continue
+		}
+		wanted := expect < from && found.first+uint64(len(found.records)) > from
+		if found.durable > need || wanted {
+			return need, true
 		}
 	}
 	return 0, false

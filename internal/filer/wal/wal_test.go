@@ -207,6 +207,32 @@ func TestDamageIsNotTakenForATornEnd(t *testing.T) {
 	}
 }
 
+// The first write to a ring whose records were all released goes over the segment that held them. A power cut may leave
+// the header of the old one and the rest of the new one.
+func TestTornOverwriteOfReleasedRecords(t *testing.T) {
+	d, opt := waltest.New(), small()
+	l, _ := mustOpen(t, d, opt, 0)
+	opt.ID = l.ID()
+	for i := range 3 {
+		put(t, l, fmt.Sprint("record ", i))
+	}
+	l.Abandon()
+	d.Damage("0000.wal", 512, make([]byte, 512)) // the first of three batches
+	for from := uint64(1); from <= 5; from++ {
+		again, got, err := open(t, d, opt, from)
+		if wantDamage := from <= 3; wantDamage != errors.Is(err, wal.ErrDamaged) {
+			t.Errorf("open from %d: %v", from, err)
+		}
+		if err != nil {
+			continue
+		}
+		if len(got) != 0 || again.Next() < from {
+			t.Errorf("open from %d: next is %d, replayed %v", from, again.Next(), got)
+		}
+		again.Abandon()
+	}
+}
+
 // Whatever a power cut leaves: confirmed records come back as they were, in order, and nothing that was not appended.
 func TestPowerCuts(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
