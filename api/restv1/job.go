@@ -119,4 +119,5 @@ type Submission struct {
 	Name       string            `json:"name,omitempty" maxLength:"256" doc:"Instead of the template's name."`
 	Owner      string            `json:"owner,omitempty" maxLength:"128"`
 	Project    string            `json:"project,omitempty" maxLength:"128"`
+	After      []string          `json:"after,omitempty" nullable:"false" maxItems:"1000" doc:"Ids of jobs that must have succeeded first."`
 }

@@ -34,6 +34,7 @@ type JobSubmitCmd struct {
 	Name      string   `help:"Name of the job, instead of the template's."`
 	Project   string   `help:"Project the job belongs to."`
 	Owner     string   `env:"USER" help:"Owner of the job."`
+	After     []string `placeholder:"JOB" sep:"none" help:"Start it when this job has succeeded; may be repeated."`
 	Key       string   `help:"Idempotency key: the same key never makes a second job."`
 	Follow    bool     `short:"f" help:"Show what happens until the job is over; exit 1 if it does not succeed."`
 }
@@ -51,6 +52,13 @@ func (c *JobSubmitCmd) Run(ctx context.Context, g *Globals) error {
 	defer remote.Close()
 	if c.Key == "" {
 		c.Key = uuid.NewString()
+	}
+	for _, name := range c.After {
+		before, err := remote.Find(ctx, name)
+		if err != nil {
+			return err
+		}
+		s.After = append(s.After, before.ID)
 	}
 	job, created, err := remote.Submit(ctx, s, c.Key)
 	if err != nil {

@@ -140,6 +140,8 @@ func TestSubmitBundle(t *testing.T) {
 	f.wants(`^j\d+ submitted: night\n  follow it`, "job", "submit", dir, "--name", "night", "-p", "OutDir=/abs", "--key", "k")
 	f.wants(`^j\d+ was submitted before: night`, "job", "submit", dir, "--name", "night", "-p", "OutDir=/abs", "--key", "k")
 	f.wants(`Frames = 7\nparameter +OutDir = /abs\nparameter +Scene = `+regexp.QuoteMeta(dir)+`/shot.blend`, "job", "show", "night")
+	f.wants(`^j\d+ submitted: late`, "job", "submit", dir, "--name", "late", "--after", "night")
+	f.refuses(1, `no job "dawn"`, "job", "submit", dir, "--after", "dawn")
 	f.refuses(1, `used for another job`, "job", "submit", dir, "--name", "day", "--key", "k")
 	f.refuses(2, `not NAME=VALUE`, "job", "submit", dir, "-p", "OutDir")
 	f.refuses(2, `the policy`, "job", "submit", dir, "--policy", "/nonexistent")

@@ -121,6 +121,7 @@ func (f *Farm) finish(now time.Time, a *attempt, to AttemptState, cause Cause, r
 	case to == AttemptSucceeded:
 		is = UnitSucceeded
 		s.rec.Succeeded.Add(unit)
+		f.follow(s, unit)
 		s.learn(a)
 	case s.job.rec.State == JobCanceled:
 		is = UnitCanceled

@@ -12,6 +12,10 @@ func (f *Farm) Check() error {
 	}
 	for _, j := range f.jobList {
 		for _, s := range j.steps {
+			was := s.waits.Clone()
+			if s.rewait(f); !was.Equal(&s.waits) {
+				return fmt.Errorf("job %s, step %s: %v wait, and should: %v", j.rec.ID, s.rec.Name, was.runs, s.waits.runs)
+			}
 			if err := s.check(); err != nil {
 				return fmt.Errorf("job %s, step %s: %w", j.rec.ID, s.rec.Name, err)
 			}
@@ -54,6 +58,9 @@ func (s *step) check() error {
 			return fmt.Errorf("unit %d is held back, and not pending", u)
 		}
 		union.Add(u)
+	}
+	for first, last := range s.waits.Runs {
+		union.AddRange(first, last)
 	}
 	if !slices.Equal(union.runs, s.taken.runs) || union.n != s.taken.n {
 		return fmt.Errorf("taken is %v and should be %v", s.taken.runs, union.runs)

@@ -25,6 +25,7 @@ type NewStep struct {
 	Name      string
 	Units     int64
 	DependsOn []int // positions in SubmitJob.Steps
+	After     []Dependency
 	Needs     Requirements
 	HasOwn    bool
 	Limits    map[LimitID]int // seats that each running task takes

@@ -92,11 +92,12 @@ func (f *Farm) demandOf(s *step) StepDemand {
 		Step: s.index, Name: s.rec.Name, Units: s.rec.Units, DependsOn: slices.Clone(s.rec.DependsOn), Needs: s.rec.Needs,
 		Expected: s.rec.Expected, Estimate: s.rec.Estimate, BySite: maps.Clone(s.rec.BySite),
 	}
-	if s.ready() {
+	if s.ready(f) {
 		d.Runnable = f.allowed(s, f.seatsFor(s, s.free()))
 	}
 	if !s.doomed() {
-		d.Waiting = s.pending() - d.Runnable
+		lost := s.hopeless(f)
+		d.Waiting = s.pending() - d.Runnable - lost.Len()
 	}
 	return d
 }

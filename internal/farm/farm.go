@@ -116,7 +116,9 @@ func (f *Farm) Tick(now time.Time) bool {
 		b := heap.Pop(&f.backOffs).(backOff)
 		if until, ok := b.step.rec.BackOff[b.unit]; ok && until.Equal(b.until) {
 			delete(b.step.rec.BackOff, b.unit)
-			b.step.taken.Remove(b.unit)
+			if !b.step.waits.Contains(b.unit) {
+				b.step.taken.Remove(b.unit)
+			}
 			f.touchStep(b.step)
 			changed = true
 		}

@@ -62,7 +62,10 @@ func (f *Farm) review(now time.Time, j *job) {
 	var failed []string
 	for _, s := range j.steps {
 		complete = complete && s.complete()
-		workable = workable || s.pending() > 0 && !s.doomed()
+		if s.pending() > 0 && !s.doomed() {
+			lost := s.hopeless(f)
+			workable = workable || s.pending() > lost.Len()
+		}
 		if n := s.rec.Failed.Len(); n > 0 {
 			failed = append(failed, fmt.Sprintf("%d of %d tasks of %s failed", n, s.rec.Units, s.rec.Name))
 		}

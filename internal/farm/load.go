@@ -77,10 +77,15 @@ func (f *Farm) loadJobs(r *Records) error {
 			return fault.New(fault.Internal, "the store has a step %d of job %s that does not belong there", s.StepRef.Step, s.Job)
 		}
 		st := &step{job: j, index: s.StepRef.Step, rec: cloneStep(&s.Step), last: map[int64]*attempt{}, shape: f.shapeOf(&s.Needs, s.Limits)}
-		st.retake()
 		j.steps = append(j.steps, st)
 		for unit, until := range st.rec.BackOff {
 			heap.Push(&f.backOffs, backOff{until, st, unit})
+		}
+	}
+	for _, j := range f.jobList {
+		for _, st := range j.steps {
+			f.link(st)
+			st.retake()
 		}
 	}
 	for _, j := range f.jobList {

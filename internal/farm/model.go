@@ -21,17 +21,19 @@ type step struct {
 	job   *job
 	index int
 	rec   Step
-	// taken holds the units that cannot be assigned now: those in the record's sets, and those in back-off.
-	taken    UnitSet
-	last     map[int64]*attempt // each tried unit's newest attempt
-	sessions []*session
-	assigned int64 // units whose attempt occupies a node
-	running  int64
-	landing  int64
-	fencing  int64
-	shape    *shape
-	idle     []*session // open, and nothing runs in them
-	skip     uint64     // the round of Schedule in which no node could be found for it
+	// taken holds the units that cannot be assigned now: those in the record's sets, those in back-off, and waits.
+	taken     UnitSet
+	waits     UnitSet // pending units that wait for single units of other steps
+	followers []follower
+	last      map[int64]*attempt // each tried unit's newest attempt
+	sessions  []*session
+	assigned  int64 // units whose attempt occupies a node
+	running   int64
+	landing   int64
+	fencing   int64
+	shape     *shape
+	idle      []*session // open, and nothing runs in them
+	skip      uint64     // the round of Schedule in which no node could be found for it
 }
 
 type attempt struct {
@@ -81,14 +83,14 @@ func (s *step) complete() bool { return s.rec.Succeeded.Len() == s.rec.Units }
 // free is the number of units that could be assigned now if the step is ready.
 func (s *step) free() int64 { return s.rec.Units - s.taken.Len() }
 
-// ready reports whether all steps that s depends on have succeeded wholly.
-func (s *step) ready() bool {
+// ready reports whether all steps and jobs that s depends on have succeeded wholly.
+func (s *step) ready(f *Farm) bool {
 	for _, d := range s.rec.DependsOn {
 		if !s.job.steps[d].complete() {
 			return false
 		}
 	}
-	return true
+	return s.afterMet(f)
 }
 
 // doomed reports whether a step before s has failed or canceled units, so that s can never become ready by itself.
@@ -108,6 +110,7 @@ func (s *step) retake() {
 	for _, set := range []*UnitSet{&s.rec.Active, &s.rec.Succeeded, &s.rec.Failed, &s.rec.Canceled} {
 		s.taken.AddSet(set)
 	}
+	s.taken.AddSet(&s.waits)
 	for u := range s.rec.BackOff {
 		s.taken.Add(u)
 	}

@@ -114,7 +114,7 @@ func (f *Farm) behind(q *queue) string {
 		o.weigh(&f.supply)
 	}
 	for _, o := range f.queueList {
-		if o != q && !o.rec.Paused && before(o, q) && slices.ContainsFunc(o.jobs, (*job).eager) {
+		if o != q && !o.rec.Paused && before(o, q) && slices.ContainsFunc(o.jobs, f.eager) {
 			return fmt.Sprintf("queue %s has %s of the farm for a weight of %s; queue %s, with %s for %s, is served first",
 				q.rec.ID, percent(share(&q.used, &f.supply)), number(q.rec.Weight), o.rec.ID, percent(share(&o.used, &f.supply)), number(o.rec.Weight))
 		}
@@ -123,8 +123,8 @@ func (f *Farm) behind(q *queue) string {
 }
 
 // eager reports whether the job has tasks that are free to start.
-func (j *job) eager() bool {
-	return j.rec.State == JobActive && !j.capped() && slices.ContainsFunc(j.steps, func(s *step) bool { return s.free() > 0 && s.ready() })
+func (f *Farm) eager(j *job) bool {
+	return j.rec.State == JobActive && !j.capped() && slices.ContainsFunc(j.steps, func(s *step) bool { return s.free() > 0 && s.ready(f) })
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }

@@ -42,6 +42,7 @@ type Step struct {
 	Name      string       `json:"name"`
 	Units     int64        `json:"units"`               // size of its task space
 	DependsOn []int        `json:"dependsOn,omitempty"` // steps that must have succeeded wholly
+	After     []Dependency `json:"after,omitempty"`     // what else must have succeeded, also of other jobs
 	Needs     Requirements `json:"needs,omitzero"`
 	Estimate  Estimate     `json:"estimate,omitzero"` // of the measured run times, all sites together
 	// BySite are the same per site.
@@ -57,6 +58,15 @@ type Step struct {
 	Failures map[int64]int `json:"failures,omitempty"`
 	// BackOff holds the pending units that wait after a failure, and until when.
 	BackOff map[int64]time.Time `json:"backOff,omitempty"`
+}
+
+// Dependency is something that must have succeeded before: a job, a step, or for each unit one unit of a step.
+type Dependency struct {
+	Job  JobID `json:"job,omitempty"` // empty: the same
+	Step int   `json:"step"`          // -1: the whole job
+	// EachUnit: unit u waits for unit u+Offset only, and for nothing if there is none.
+	EachUnit bool  `json:"eachUnit,omitempty"`
+	Offset   int64 `json:"offset,omitempty"`
 }
 
 // Requirements say which nodes can run a step's tasks (OpenJD §3.3). Zero asks for nothing.

@@ -98,7 +98,7 @@ func (f *Farm) next(l *lane) *step {
 		}
 		for ; l.step < len(j.steps); l.step++ {
 			s := j.steps[l.step]
-			if s.skip != f.round && s.shape.full != f.round && s.free() > 0 && s.ready() && f.exhausted(s) == nil && !q.over(&s.rec.Needs) {
+			if s.skip != f.round && s.shape.full != f.round && s.free() > 0 && s.ready(f) && f.exhausted(s) == nil && !q.over(&s.rec.Needs) {
 				return s
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -108,6 +109,7 @@ func (s *sim) trouble() {
 			Spec: farm.JobSpec{Assets: []farm.StoragePath{{Location: nas, Path: "textures"}}},
 			Steps: []farm.NewStep{
 				{Name: "Render", Units: int64(1 + s.roll(9)), HasOwn: s.roll(2) == 0, Limits: map[farm.LimitID]int{"renderer": 1}},
+				{Name: "Comp", Units: int64(1 + s.roll(9)), After: s.after()},
 				{Name: "Encode", Units: 1, DependsOn: []int{0}, Limits: [...]map[farm.LimitID]int{nil, {"encoder": 1}, {"encoder": 1, "renderer": 1}}[s.roll(3)]},
 			},
 		})
@@ -183,6 +185,59 @@ func (s *sim) schedule() {
 		j, _ := s.f.Job(id)
 		if now.tasks > jobs[id].tasks && (j.MaxTasks > 0 && now.tasks > j.MaxTasks || j.MaxNodes > 0 && now.nodes > max(j.MaxNodes, jobs[id].nodes)) {
 			s.fail("job %s went from %+v to %+v; it may have %d tasks on %d nodes", id, jobs[id], now, j.MaxTasks, j.MaxNodes)
+		}
+	}
+}
+
+// after lets a step wait for the one before it, unit by unit, for itself, or for another job.
+func (s *sim) after() []farm.Dependency {
+	jobs := s.f.Jobs()
+	switch s.roll(8) {
+	case 0:
+		return []farm.Dependency{{Step: 0, EachUnit: true}}
+	case 1:
+		return []farm.Dependency{{Step: 1, EachUnit: true, Offset: -1}, {Step: 0, EachUnit: true}}
+	case 2:
+		if len(jobs) > 0 {
+			return []farm.Dependency{{Job: jobs[s.roll(len(jobs))].ID, Step: -1}}
+		}
+	case 3:
+		if len(jobs) > 0 {
+			return []farm.Dependency{{Job: jobs[s.roll(len(jobs))].ID, Step: s.roll(2), EachUnit: true}}
+		}
+	}
+	return nil
+}
+
+// checkNeeds looks whether what an attempt waited for has succeeded when it starts.
+func (s *sim) checkNeeds(a farm.Attempt) {
+	for _, need := range s.f.Needs(a.Unit) {
+		j, _ := s.f.Job(need.Job)
+		if need.Unit < 0 {
+			if c := j.Counts[need.Step]; c.Succeeded != j.Steps[need.Step].Units {
+				s.fail("%v starts before step %v is done: %+v", a.Unit, need.StepRef, c)
+			}
+			continue
+		}
+		units, _, err := s.f.Units(need.Job, need.Step, need.Unit, 1)
+		if err != nil || len(units) != 1 || units[0].Unit != need.Unit || units[0].State != farm.UnitSucceeded {
+			s.fail("%v starts before %+v is done: %+v, %v", a.Unit, need, units, err)
+		}
+	}
+}
+
+// retryNeeded retries the jobs for which others wait.
+func (s *sim) retryNeeded() {
+	for _, j := range s.f.Jobs() {
+		if j.State.Over() {
+			continue
+		}
+		for _, st := range j.Steps {
+			for _, d := range st.After {
+				if o, ok := s.f.Job(d.Job); ok && (o.State == farm.JobFailed || o.State == farm.JobCanceled) {
+					s.do(farm.RetryJob{Job: d.Job})
+				}
+			}
 		}
 	}
 }
@@ -379,6 +434,7 @@ func (s *sim) start(m *machine, a farm.Attempt) {
 			}
 		}
 	}
+	s.checkNeeds(a)
 	m.running[a.ID], m.sessions[a.Session] = task{a, m.mount}, true
 	s.obey(m, s.do(farm.AttemptUpdate{Node: m.id, Attempt: a.ID, Phase: farm.PhaseAccepted}).(*farm.Welcome))
 }
@@ -463,8 +519,11 @@ func (s *sim) finish() {
 			s.do(farm.ResumeJob{Job: j.ID})
 		}
 	}
-	for range 600 {
+	for i := range 1200 {
 		s.do(farm.ReportLimit{Limit: "renderer"})
+		if i%20 == 0 {
+			s.retryNeeded()
+		}
 		if len(s.f.Demand(s.now)) == 0 {
 			break
 		}
@@ -501,7 +560,11 @@ func TestSimulation(t *testing.T) {
 
 // TestLongLife is one farm over many virtual hours.
 func TestLongLife(t *testing.T) {
-	for seed := range uint64(4) {
+	seeds := uint64(2)
+	if os.Getenv("SPILLWAY_TEST_ALL") != "" {
+		seeds = 40
+	}
+	for seed := range seeds {
 		s := newSim(rand.New(rand.NewPCG(seed, 7)).IntN, t.Fatalf)
 		for range 1500 {
 			s.step()

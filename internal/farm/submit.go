@@ -29,6 +29,9 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 		if err := f.checkNeed(&c.Steps[i]); err != nil {
 			return nil, err
 		}
+		if err := f.checkAfter(&c, i); err != nil {
+			return nil, err
+		}
 	}
 	if c.Queue == "" {
 		c.Queue = DefaultQueue
@@ -45,7 +48,7 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 	}
 	for i, n := range c.Steps {
 		s := &step{job: j, index: i, last: map[int64]*attempt{}, shape: f.shapeOf(&n.Needs, n.Limits), rec: Step{
-			Name: n.Name, Units: n.Units, DependsOn: slices.Clone(n.DependsOn), Needs: n.Needs, Expected: n.Estimate, HasOwn: n.HasOwn,
+			Name: n.Name, Units: n.Units, DependsOn: slices.Clone(n.DependsOn), After: slices.Clone(n.After), Needs: n.Needs, Expected: n.Estimate, HasOwn: n.HasOwn,
 			Limits: maps.Clone(n.Limits),
 		}}
 		j.steps = append(j.steps, s)
@@ -54,6 +57,10 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 	f.jobList = append(f.jobList, j)
 	if c.Key != "" {
 		f.keys[c.Key] = j.rec.ID
+	}
+	for _, s := range j.steps {
+		f.link(s)
+		s.retake()
 	}
 	f.changes.specs.add(j.rec.ID)
 	for _, s := range j.steps {
@@ -104,6 +111,12 @@ func (c *SubmitJob) circle() string {
 		open[i] = len(s.DependsOn)
 		for _, d := range s.DependsOn {
 			users[d] = append(users[d], i)
+		}
+		for _, d := range s.After {
+			if d.Job == "" && d.Step >= 0 && d.Step < len(c.Steps) && d.Step != i {
+				open[i]++
+				users[d.Step] = append(users[d.Step], i)
+			}
 		}
 		if open[i] == 0 {
 			free = append(free, i)

@@ -25,6 +25,7 @@ type StepWhy struct {
 	BackOff   int64        `json:"backOff"`  // pending until BackOffTo
 	BackOffTo time.Time    `json:"backOffTo,omitzero"`
 	WaitsFor  []StepWait   `json:"waitsFor,omitempty"`
+	After     []string     `json:"after,omitempty"` // what else it waits for: jobs, single tasks of other steps
 	Held      []string     `json:"held,omitempty"`  // what keeps it from every node: a quota, a share, a cap of the job
 	Nodes     int          `json:"nodes"`           // known
 	Unfit     []NodeReason `json:"unfit,omitempty"` // why nodes are not taking its tasks, by number of nodes
@@ -83,7 +84,10 @@ func (f *Farm) whyStep(s *step) StepWhy {
 			})
 		}
 	}
-	if len(w.WaitsFor) > 0 || s.pending() == 0 {
+	if s.pending() > 0 {
+		w.After = f.whyAfter(s)
+	}
+	if len(w.WaitsFor) > 0 || s.pending() == 0 || !s.afterMet(f) {
 		return w
 	}
 	w.Runnable = s.free()
@@ -152,6 +156,9 @@ func (w *StepWhy) lines(now time.Time) []string {
 			line += fmt.Sprintf(", %d failed or canceled", d.Failed)
 		}
 		lines = append(lines, line)
+	}
+	for _, after := range w.After {
+		lines = append(lines, fmt.Sprintf("step %s: %s", w.Name, after))
 	}
 	if w.Runnable > 0 {
 		lines = append(lines, fmt.Sprintf("step %s: %d tasks could start; %s", w.Name, w.Runnable, nodesLine(w)))

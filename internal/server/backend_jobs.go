@@ -242,6 +242,9 @@ func whyStep(step farm.StepWhy) []restv1.WhyReason {
 		text := "waiting for step " + w.Name + ": " + strconv.FormatInt(w.Succeeded, 10) + " of " + strconv.FormatInt(w.Units, 10) + " done"
 		add(step.Counts.Pending, "units", text)
 	}
+	for _, after := range step.After {
+		add(step.Counts.Pending, "units", after)
+	}
 	for _, held := range step.Held {
 		add(step.Runnable, "units", held)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,8 +20,8 @@ const (
 	refreshUnits  = 100_000
 )
 
-// refresher has filers look up anew what the dependencies of a step left, once per step and site: a step starts when its
-// dependencies have succeeded wholly, so there is nothing newer to see.
+// refresher has filers look up anew what the dependencies of a task left: once per step and site where all its tasks wait for
+// whole steps and jobs, so that there is nothing newer to see; else once per task.
 type refresher struct {
 	server *Server
 
@@ -30,8 +31,8 @@ type refresher struct {
 }
 
 type refreshKey struct {
-	farm.StepRef
-	site farm.SiteID
+	farm.UnitRef // Unit -1: any of the step
+	site         farm.SiteID
 }
 
 type refreshCall struct {
@@ -43,8 +44,15 @@ type refreshCall struct {
 // refreshKept bounds how many finished calls are remembered.
 const refreshKept = 4096
 
-func (r *refresher) refresh(ctx context.Context, site farm.SiteID, job farm.JobID, step int) ([]farm.StoragePath, error) {
-	key := refreshKey{farm.StepRef{Job: job, Step: step}, site}
+func (r *refresher) refresh(ctx context.Context, site farm.SiteID, unit farm.UnitRef) ([]farm.StoragePath, error) {
+	var needs []farm.Needed
+	if err := r.server.loop.View(ctx, func(f *farm.Farm) { needs = f.Needs(unit) }); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(needs, func(n farm.Needed) bool { return n.Unit >= 0 }) {
+		unit.Unit = -1
+	}
+	key := refreshKey{unit, site}
 	r.mu.Lock()
 	call := r.calls[key]
 	if call == nil {
@@ -54,7 +62,7 @@ func (r *refresher) refresh(ctx context.Context, site farm.SiteID, job farm.JobI
 		call = &refreshCall{done: make(chan struct{})}
 		r.calls[key] = call
 		r.mu.Unlock()
-		call.paths, call.err = r.server.revalidate(ctx, key)
+		call.paths, call.err = r.server.revalidate(ctx, key, needs)
 		if call.err != nil {
 			r.mu.Lock()
 			if r.calls[key] == call {
@@ -86,8 +94,8 @@ func (r *refresher) forget(job farm.JobID) {
 }
 
 // revalidate asks the filers of a site to look at the storage itself, and returns what a node must forget.
-func (s *Server) revalidate(ctx context.Context, key refreshKey) ([]farm.StoragePath, error) {
-	paths, err := s.dependencies(ctx, key.StepRef)
+func (s *Server) revalidate(ctx context.Context, key refreshKey, needs []farm.Needed) ([]farm.StoragePath, error) {
+	paths, err := s.dependencies(ctx, key.StepRef, needs)
 	if err != nil {
 		return nil, err
 	}
@@ -117,22 +125,13 @@ func (s *Server) revalidate(ctx context.Context, key refreshKey) ([]farm.Storage
 	return paths, nil
 }
 
-// dependencies lists what the steps before a step left by rule, folders first: all steps that it rests on, directly or not.
-func (s *Server) dependencies(ctx context.Context, ref farm.StepRef) ([]farm.StoragePath, error) {
-	var job farm.Job
-	known := false
-	if err := s.loop.View(ctx, func(f *farm.Farm) { job, known = f.Spec(ref.Job) }); err != nil {
-		return nil, err
-	}
-	if !known {
-		return nil, fault.New(fault.NotFound, "there is no job %s", ref.Job)
-	}
-	entry, err := s.catalog.Of(&job)
+// dependencies lists what the steps before a step left by rule, folders first: all steps of its job that it rests on,
+// directly or not, and what else its unit needs.
+func (s *Server) dependencies(ctx context.Context, ref farm.StepRef, needs []farm.Needed) ([]farm.StoragePath, error) {
+	entry, err := s.entry(ctx, ref.Job)
 	if err != nil {
 		return nil, err
 	}
-	var folders, files []farm.StoragePath
-	seen := map[farm.StoragePath]bool{}
 	steps := map[int]bool{}
 	todo := append([]int(nil), entry.Job.Steps[ref.Step].DependsOn...)
 	for len(todo) > 0 {
@@ -143,11 +142,23 @@ func (s *Server) dependencies(ctx context.Context, ref farm.StepRef) ([]farm.Sto
 		}
 		steps[step] = true
 		todo = append(todo, entry.Job.Steps[step].DependsOn...)
-		if !entry.HasOutputs(step) {
+		needs = append(needs, farm.Needed{StepRef: farm.StepRef{Job: ref.Job, Step: step}, Unit: -1})
+	}
+	var folders, files []farm.StoragePath
+	seen := map[farm.StoragePath]bool{}
+	for _, need := range needs {
+		if entry, err = s.entry(ctx, need.Job); err != nil {
+			return nil, err
+		}
+		if !entry.HasOutputs(need.Step) {
 			continue
 		}
-		for unit := range min(entry.Job.Steps[step].Tasks.Len(), refreshUnits) {
-			outputs, err := entry.Outputs(step, unit)
+		first, last := need.Unit, need.Unit
+		if need.Unit < 0 {
+			first, last = 0, min(entry.Job.Steps[need.Step].Tasks.Len(), refreshUnits)-1
+		}
+		for unit := first; unit <= last; unit++ {
+			outputs, err := entry.Outputs(need.Step, unit)
 			if err != nil {
 				return nil, err
 			}

@@ -30,7 +30,7 @@ func (s *Server) Submit(ctx context.Context, sub restv1.Submission, key string) 
 	if err != nil {
 		return restv1.Job{}, false, err
 	}
-	command, err := s.submitJob(entry, sub, now)
+	command, err := s.submitJob(ctx, entry, sub, now)
 	if err != nil {
 		return restv1.Job{}, false, err
 	}
@@ -83,6 +83,7 @@ func (s *Server) compile(ctx context.Context, sub restv1.Submission) (*catalog.E
 	if err != nil {
 		return nil, err
 	}
+	p.After = append(p.After, sub.After...)
 	for name := range p.Steps {
 		if _, ok := t.Step(name); !ok {
 			err := fault.New(fault.Invalid, "spillway.yaml: steps: the template has no step %q", name)
@@ -191,7 +192,7 @@ func missing(ctx context.Context, path string) bool {
 }
 
 // submitJob makes the farm's command of a checked submission.
-func (s *Server) submitJob(e *catalog.Entry, sub restv1.Submission, now time.Time) (farm.SubmitJob, error) {
+func (s *Server) submitJob(ctx context.Context, e *catalog.Entry, sub restv1.Submission, now time.Time) (farm.SubmitJob, error) {
 	spec, err := e.Spec(s.locations)
 	if err != nil {
 		return farm.SubmitJob{}, err
@@ -211,6 +212,9 @@ func (s *Server) submitJob(e *catalog.Entry, sub restv1.Submission, now time.Tim
 			Name: step.Name, Units: step.Tasks.Len(), DependsOn: step.DependsOn, Needs: needs(step.Requirements),
 			HasOwn: e.HasOwn(i), Estimate: e.Policy.Steps[step.Name].Estimate,
 			Limits: limitsOf(e.Policy.Steps[step.Name].Limits),
+		}
+		if n.After, err = s.after(ctx, e, i); err != nil {
+			return c, err
 		}
 		if n.Estimate == 0 && i == widest {
 			n.Estimate = e.Policy.Estimate

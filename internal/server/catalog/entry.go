@@ -97,6 +97,12 @@ func (e *Entry) Inputs(step int, unit int64) ([]farm.StoragePath, error) {
 	return e.rules.Assets(step, values)
 }
 
+// Waits reports whether tasks of the step wait for anything else.
+func (e *Entry) Waits(step int) bool {
+	s := &e.Job.Steps[step]
+	return len(s.DependsOn) > 0 || len(e.Policy.After) > 0 || len(e.Policy.Steps[s.Name].After) > 0
+}
+
 // HasOwn reports whether tasks of the step read files that no other task does.
 func (e *Entry) HasOwn(step int) bool { return e.rules.HasOwn(step) }
 

@@ -45,9 +45,9 @@ type Config struct {
 	Logs    *joblog.Store
 	// Storage returns what a site's nodes mount.
 	Storage func(farm.SiteID) []*agentv1.StorageLocation
-	// Refresh has a site's filers look up anew what the dependencies of a job's step left, and returns the paths whose names
+	// Refresh has a site's filers look up anew what the dependencies of a unit left, and returns the paths whose names
 	// the node must forget. It returns an error if a filer does not answer; it is tried again.
-	Refresh func(ctx context.Context, site farm.SiteID, job farm.JobID, step int) ([]farm.StoragePath, error)
+	Refresh func(ctx context.Context, site farm.SiteID, unit farm.UnitRef) ([]farm.StoragePath, error)
 
 	Heartbeat, Lease time.Duration
 	// CertLife is how long an agent's or filer's certificate is valid.

@@ -64,7 +64,7 @@ func (c *conn) run(ctx context.Context, a *farm.Attempt) (done bool, err error) 
 	}
 	step := entry.Job.Steps[a.Unit.Step]
 	var paths []farm.StoragePath
-	if len(step.DependsOn) > 0 {
+	if entry.Waits(a.Unit.Step) {
 		var ready bool
 		if paths, ready = c.refreshed(a); !ready {
 			return false, nil
@@ -134,10 +134,10 @@ func (c *conn) refreshed(a *farm.Attempt) ([]farm.StoragePath, bool) {
 	}
 	r := &refresh{}
 	c.fresh[a.ID] = r
-	id, ref := a.ID, a.Unit.StepRef
+	id, ref := a.ID, a.Unit
 	c.working.Go(func() {
 		for {
-			paths, err := c.hub.config.Refresh(c.ctx, c.site, ref.Job, ref.Step)
+			paths, err := c.hub.config.Refresh(c.ctx, c.site, ref)
 			if err == nil {
 				c.mu.Lock()
 				r.done, r.paths = true, paths

@@ -23,18 +23,42 @@ type Policy struct {
 	MaxTasks   int             `yaml:"maxTasks" json:"maxTasks,omitempty"` // that run at once; 0: any number
 	MaxNodes   int             `yaml:"maxNodes" json:"maxNodes,omitempty"` // that it uses at once; 0: any number
 	Estimate   float64         `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit of the widest step
+	After      []string        `yaml:"after" json:"after,omitempty"`       // jobs that must have succeeded
 	Assets     []Pattern       `yaml:"assets" json:"assets,omitempty"`     // shared by all tasks; files or folders
 	Steps      map[string]Step `yaml:"steps" json:"steps,omitempty"`
 }
 
 // Step is what a policy says of one step. Its patterns may use task parameters.
 type Step struct {
-	Outputs  []Pattern `yaml:"outputs" json:"outputs,omitempty"`
-	Assets   []Pattern `yaml:"assets" json:"assets,omitempty"`     // what one task reads and no other
-	Check    Check     `yaml:"check" json:"check,omitzero"`        // of each output
-	Estimate float64   `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit, if known
+	Outputs  []Pattern    `yaml:"outputs" json:"outputs,omitempty"`
+	Assets   []Pattern    `yaml:"assets" json:"assets,omitempty"`     // what one task reads and no other
+	Check    Check        `yaml:"check" json:"check,omitzero"`        // of each output
+	Estimate float64      `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit, if known
+	After    []Dependency `yaml:"after" json:"after,omitempty"`
 	// Limits are the seats that each running task takes, by the name of the limit.
 	Limits map[string]int `yaml:"limits" json:"limits,omitempty"`
+}
+
+// Dependency is what a step's tasks wait for beyond the template's own dependencies.
+type Dependency struct {
+	Job  string `yaml:"job" json:"job,omitempty"`   // its id; empty: this one
+	Step string `yaml:"step" json:"step,omitempty"` // its name; empty: the whole job
+	// FrameByFrame: a task waits only for the one of the same number plus Offset.
+	FrameByFrame bool  `yaml:"frameByFrame" json:"frameByFrame,omitempty"`
+	Offset       int64 `yaml:"offset" json:"offset,omitempty"`
+}
+
+// Validate says what the types don't; config.Decode calls it.
+func (d *Dependency) Validate() error {
+	switch {
+	case d.Job == "" && d.Step == "":
+		return config.At("step", fault.New(fault.Invalid, "a dependency names a step, a job, or both"))
+	case d.FrameByFrame && d.Step == "":
+		return config.At("frameByFrame", fault.New(fault.Invalid, "frame by frame is from step to step: name the step"))
+	case d.Offset != 0 && !d.FrameByFrame:
+		return config.At("offset", fault.New(fault.Invalid, "an offset needs frameByFrame: true"))
+	}
+	return nil
 }
 
 // Check says how the node looks at an output.

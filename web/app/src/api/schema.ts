@@ -1134,6 +1134,8 @@ export interface components {
             units: number;
         };
         Submission: {
+            /** @description Ids of jobs that must have succeeded first. */
+            after?: string[];
             /** @description Instead of the template's name. */
             name?: string;
             owner?: string;
