@@ -23,6 +23,9 @@ type JobCmd struct {
 	Log    JobLogCmd    `cmd:"" help:"Print or follow the output of a task."`
 	Cancel JobCancelCmd `cmd:"" help:"Cancel jobs."`
 	Retry  JobRetryCmd  `cmd:"" help:"Run failed and canceled tasks again."`
+	Pause  JobPauseCmd  `cmd:"" help:"Start nothing new of jobs."`
+	Resume JobResumeCmd `cmd:"" help:"End a pause."`
+	Set    JobSetCmd    `cmd:"" help:"Change jobs while they run: priority, queue, bounds, deadline."`
 	Why    JobWhyCmd    `cmd:"" help:"Explain what a job waits for."`
 }
 
@@ -175,26 +178,6 @@ func (c *JobLogCmd) Run(ctx context.Context, g *Globals) error {
 	return remote.CopyLog(ctx, g.Out, attempt.ID, -c.Tail, c.Follow)
 }
 
-// JobCancelCmd cancels jobs.
-type JobCancelCmd struct {
-	IDs []string `arg:"" name:"id" help:"The jobs."`
-}
-
-// Run cancels the jobs.
-func (c *JobCancelCmd) Run(ctx context.Context, g *Globals) error {
-	return each(ctx, g, c.IDs, (*client.Client).Cancel)
-}
-
-// JobRetryCmd retries jobs.
-type JobRetryCmd struct {
-	IDs []string `arg:"" name:"id" help:"The jobs."`
-}
-
-// Run retries the jobs.
-func (c *JobRetryCmd) Run(ctx context.Context, g *Globals) error {
-	return each(ctx, g, c.IDs, (*client.Client).Retry)
-}
-
 // JobWhyCmd explains a job.
 type JobWhyCmd struct {
 	ID string `arg:"" help:"The job."`
@@ -226,39 +209,4 @@ func show[T any](g *Globals, load func(*client.Client) (T, error), text func(T) 
 		return g.print(v)
 	}
 	return text(v)
-}
-
-// each does something to several jobs. It goes on after a failure and returns the first.
-func each(ctx context.Context, g *Globals, ids []string, do func(*client.Client, context.Context, string) (restv1.Job, error)) error {
-	remote, err := g.remote()
-	if err != nil {
-		return err
-	}
-	defer remote.Close()
-	var firstErr error
-	done := []restv1.Job{}
-	for _, id := range ids {
-		job, err := remote.Find(ctx, id)
-		if err == nil {
-			job, err = do(remote, ctx, job.ID)
-		}
-		if err != nil {
-			if firstErr == nil {
-				firstErr = err
-			} else {
-				fmt.Fprintln(g.Err, "spillway:", err)
-			}
-			continue
-		}
-		done = append(done, job)
-		if !g.JSON {
-			fmt.Fprintf(g.Out, "%s %s: %s (%s)\n", job.ID, job.Name, job.State, job.Reason)
-		}
-	}
-	if g.JSON {
-		if err := g.print(done); err != nil {
-			return err
-		}
-	}
-	return firstErr
 }

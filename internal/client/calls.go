@@ -34,6 +34,13 @@ func (c *Client) Retry(ctx context.Context, id string) (restv1.Job, error) {
 	return j, err
 }
 
+// Bulk does something to many jobs at once. Repeating it is harmless, but for a retry.
+func (c *Client) Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, error) {
+	var done restv1.BulkDone
+	_, err := c.call(ctx, http.MethodPost, "/jobs/bulk", nil, "", b, &done, b.Verb != "retry")
+	return done, err
+}
+
 // Jobs lists jobs, newest first; an empty state means all.
 func (c *Client) Jobs(ctx context.Context, state string, limit int) ([]restv1.Job, error) {
 	l, err := get[restv1.JobList](ctx, c, "/jobs", query("state", state, "limit", limit))

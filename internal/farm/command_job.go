@@ -57,10 +57,3 @@ type ResumeJob struct {
 	Job    JobID
 	Reason string
 }
-
-// SetPriority changes a job's priority, 0 to 100.
-type SetPriority struct {
-	Job      JobID
-	Priority int
-	Reason   string
-}

@@ -112,20 +112,3 @@ func (c ResumeJob) apply(f *Farm, now time.Time) (any, error) {
 	}
 	return nil, nil
 }
-
-func (c SetPriority) apply(f *Farm, now time.Time) (any, error) {
-	j, err := f.job(c.Job)
-	if err != nil {
-		return nil, err
-	}
-	if c.Priority < 0 || c.Priority > maxPriority {
-		return nil, fault.New(fault.Invalid, "priority %d is not between 0 and %d", c.Priority, maxPriority)
-	}
-	if j.rec.State.Over() {
-		return nil, fault.New(fault.Conflict, "job %s has ended: it is %s", c.Job, j.rec.State)
-	}
-	was := j.rec.Priority
-	j.rec.Priority = c.Priority
-	f.setJob(now, j, j.rec.State, orElse(c.Reason, fmt.Sprintf("priority %d instead of %d", c.Priority, was)))
-	return nil, nil
-}

@@ -191,7 +191,7 @@ func TestPauseResumePriority(t *testing.T) {
 	w.sleep(time.Second)
 	high := w.submit(farm.NewStep{Name: "Render", Units: 2})
 	w.do(farm.PauseJob{Job: low})
-	w.do(farm.SetPriority{Job: high, Priority: 80})
+	w.do(farm.ChangeJob{Job: high, Priority: ptr(80)})
 	w.do(farm.ResumeJob{Job: low})
 	w.do(farm.PauseJob{Job: high})
 	w.schedule()
@@ -207,7 +207,7 @@ func TestPauseResumePriority(t *testing.T) {
 	if d := w.f.Demand(w.now); len(d) != 2 || d[0].Job != high || d[0].Steps[0].Runnable != 1 || len(d[0].Steps[0].Active) != 1 {
 		t.Errorf("demand %+v", d)
 	}
-	w.refused(farm.SetPriority{Job: high, Priority: -1}, fault.Invalid, "priority")
+	w.refused(farm.ChangeJob{Job: high, Priority: ptr(-1)}, fault.Invalid, "priority")
 	w.refused(farm.PauseJob{Job: "j9"}, fault.NotFound, "no job")
 }
 

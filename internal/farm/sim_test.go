@@ -132,7 +132,9 @@ func (s *sim) trouble() {
 			j := jobs[s.roll(len(jobs))]
 			c := []farm.Command{
 				farm.CancelJob{Job: j}, farm.RetryJob{Job: j}, farm.PauseJob{Job: j}, farm.ResumeJob{Job: j},
-				farm.SetPriority{Job: j, Priority: s.roll(100)},
+				farm.ChangeJob{
+					Job: j, Priority: ptr(s.roll(100)), Queue: ptr([]farm.QueueID{"default", "night"}[s.roll(2)]), MaxTasks: ptr(s.roll(4)), MaxNodes: ptr(s.roll(3)),
+				},
 			}[s.roll(5)]
 			_, _ = s.f.Apply(s.now, c) // may be a conflict
 		}

@@ -37,7 +37,7 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 		c.Queue = DefaultQueue
 	}
 	if f.queues[c.Queue] == nil {
-		return nil, fault.WithHint(fault.New(fault.Invalid, "there is no queue %q", c.Queue), "%s; make one: spillway queue set NAME", f.queuesKnown())
+		return nil, f.noQueue(c.Queue)
 	}
 	j := &job{rec: Job{
 		ID: JobID(f.cfg.NewID("j")), Name: c.Name, Owner: c.Owner, Project: c.Project, Queue: c.Queue, Priority: c.Priority,

@@ -26,6 +26,57 @@ func (s *Server) Retry(ctx context.Context, id string) (restv1.Job, error) {
 	return s.change(ctx, id, farm.RetryJob{Job: farm.JobID(id), Reason: "to be tried again"})
 }
 
+// Bulk does something to many jobs.
+func (s *Server) Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, error) {
+	c := farm.ForJobs{
+		Verb: farm.Verb(b.Verb), DryRun: b.DryRun, Reason: bulkReasons[b.Verb],
+		Filter: farm.JobFilter{Owner: b.Owner, Project: b.Project, Queue: farm.QueueID(b.Queue), Name: b.Name},
+	}
+	for _, id := range b.Jobs {
+		c.Filter.Jobs = append(c.Filter.Jobs, farm.JobID(id))
+	}
+	if b.State != "" {
+		var state farm.JobState
+		if err := state.UnmarshalText([]byte(b.State)); err != nil {
+			return restv1.BulkDone{}, fault.Wrap(fault.Invalid, err, "the filter")
+		}
+		c.Filter.State = &state
+	}
+	if change := b.Change; change != nil {
+		c.Change = farm.ChangeJob{
+			Priority: change.Priority, MaxTasks: change.MaxTasks, MaxNodes: change.MaxNodes, MaxRetries: change.Retries, Deadline: change.Deadline,
+		}
+		if change.Queue != nil {
+			queue := farm.QueueID(*change.Queue)
+			c.Change.Queue = &queue
+		}
+		if change.NoDeadline {
+			c.Change.Deadline = &time.Time{}
+		}
+	}
+	result, err := s.loop.Do(ctx, c)
+	if err != nil {
+		return restv1.BulkDone{}, err
+	}
+	s.planner.changed()
+	s.planner.wake()
+	var out restv1.BulkDone
+	if done, ok := result.(*farm.JobsDone); ok {
+		for _, id := range done.Done {
+			out.Done = append(out.Done, string(id))
+		}
+		for _, k := range done.Skipped {
+			out.Skipped = append(out.Skipped, restv1.Skipped{Job: string(k.Job), Why: k.Why})
+		}
+	}
+	return out, nil
+}
+
+// bulkReasons are what jobs say of a change made to many.
+var bulkReasons = map[string]string{
+	"cancel": "canceled by the user", "retry": "to be tried again", "pause": "paused by the user", "resume": "resumed by the user", "change": "changed by the user",
+}
+
 func (s *Server) change(ctx context.Context, id string, c farm.Command) (restv1.Job, error) {
 	if _, err := s.loop.Do(ctx, c); err != nil {
 		return restv1.Job{}, err

@@ -22,6 +22,8 @@ type Jobs interface {
 	Cancel(ctx context.Context, id string) (restv1.Job, error)
 	// Retry makes the job's failed and canceled units pending again. Without such units it is Conflict.
 	Retry(ctx context.Context, id string) (restv1.Job, error)
+	// Bulk does something to every job that fits, in one transaction; those of which it is refused are told of.
+	Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, error)
 	// Jobs returns jobs without their parameters, newest first.
 	Jobs(ctx context.Context, f JobFilter) ([]restv1.Job, error)
 	// Job returns one job with everything known of it.

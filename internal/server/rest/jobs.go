@@ -70,11 +70,28 @@ func (s *server) jobRoutes(api huma.API) {
 	endpoint(s, api, http.MethodPost, "/jobs/{id}/retry", "Run failed and canceled units again", func(ctx context.Context, in *jobPath) (restv1.Job, error) {
 		return s.Jobs.Retry(ctx, in.ID)
 	})
+	endpoint(s, api, http.MethodPost, "/jobs/bulk", "Cancel, retry, pause, resume or change many jobs at once", s.bulk)
 	endpoint(s, api, http.MethodGet, "/jobs/{id}/why", "Explain what a job waits for", func(ctx context.Context, in *jobPath) (restv1.Why, error) {
 		w, err := s.Jobs.Why(ctx, in.ID)
 		w.Reasons = some(w.Reasons)
 		return w, err
 	})
+}
+
+type bulkRequest struct{ Body restv1.Bulk }
+
+func (s *server) bulk(ctx context.Context, in *bulkRequest) (restv1.BulkDone, error) {
+	b := in.Body
+	filtered := len(b.Jobs) > 0 || b.State != "" || b.Owner != "" || b.Project != "" || b.Queue != "" || b.Name != ""
+	switch {
+	case !filtered && !b.All:
+		return restv1.BulkDone{}, fault.WithHint(fault.New(fault.Invalid, "no job is named, and no filter given"), "to mean every job, say all")
+	case (b.Verb == "change") != (b.Change != nil):
+		return restv1.BulkDone{}, fault.New(fault.Invalid, "what is to be different belongs to the verb change, and to no other")
+	}
+	done, err := s.Jobs.Bulk(ctx, b)
+	done.Done, done.Skipped = some(done.Done), some(done.Skipped)
+	return done, err
 }
 
 func (s *server) submit(ctx context.Context, in *submitRequest) (*submitReply, error) {

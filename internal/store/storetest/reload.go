@@ -127,7 +127,7 @@ func (l *life) live() {
 			id := jobs[l.rand.IntN(len(jobs))].ID
 			l.apply([]farm.Command{
 				farm.CancelJob{Job: id}, farm.RetryJob{Job: id}, farm.PauseJob{Job: id}, farm.ResumeJob{Job: id},
-				farm.SetPriority{Job: id, Priority: 7},
+				l.change(id),
 			}[l.rand.IntN(5)])
 		}
 	case 4:
@@ -153,6 +153,12 @@ func (l *life) live() {
 	}
 	l.farm.Tick(l.now)
 	l.farm.Schedule(l.now, 100)
+}
+
+// change moves a job to another queue and place.
+func (l *life) change(id farm.JobID) farm.Command {
+	priority, queue, tasks := 7, l.queue(), l.rand.IntN(3)
+	return farm.ChangeJob{Job: id, Priority: &priority, Queue: &queue, MaxTasks: &tasks}
 }
 
 func (l *life) queue() farm.QueueID { return []farm.QueueID{"", "night", "day"}[l.rand.IntN(3)] }

@@ -110,6 +110,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel, retry, pause, resume or change many jobs at once */
+        post: operations["post-jobs-bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{id}": {
         parameters: {
             query?: never;
@@ -620,6 +637,31 @@ export interface components {
         AutoscaleSampleList: {
             samples: components["schemas"]["AutoscaleSample"][];
         };
+        Bulk: {
+            /** @description Must be set for a filter that gives nothing. */
+            all?: boolean;
+            /** @description What is to be different, with the verb change. */
+            change?: components["schemas"]["JobChange"];
+            /** @description Only tell which jobs fit. */
+            dryRun?: boolean;
+            /** @description One of these ids. */
+            jobs?: string[];
+            /** @description A pattern, such as sh01*. */
+            name?: string;
+            owner?: string;
+            project?: string;
+            queue?: string;
+            /** @enum {string} */
+            state?: "active" | "paused" | "succeeded" | "failed" | "canceled";
+            /** @enum {string} */
+            verb: "cancel" | "retry" | "pause" | "resume" | "change";
+        };
+        BulkDone: {
+            /** @description In the order of their submission. */
+            done: string[];
+            /** @description Of which the change was refused. */
+            skipped: components["schemas"]["Skipped"][];
+        };
         Cost: {
             /** Format: double */
             perHour: number;
@@ -766,6 +808,27 @@ export interface components {
             steps: components["schemas"]["Step"][];
             /** Format: date-time */
             submitted: string;
+        };
+        JobChange: {
+            /** Format: date-time */
+            deadline?: string;
+            /**
+             * Format: int64
+             * @description That it uses at once; 0: any number.
+             */
+            maxNodes?: number;
+            /**
+             * Format: int64
+             * @description That run at once; 0: any number.
+             */
+            maxTasks?: number;
+            /** @description Takes the deadline away. */
+            noDeadline?: boolean;
+            /** Format: int64 */
+            priority?: number;
+            queue?: string;
+            /** Format: int64 */
+            retries?: number;
         };
         JobCounts: {
             /** Format: int64 */
@@ -1114,6 +1177,10 @@ export interface components {
             /** Format: int64 */
             online: number;
             site: string;
+        };
+        Skipped: {
+            job: string;
+            why: string;
         };
         Step: {
             counts: components["schemas"]["Counts"];
@@ -1557,6 +1624,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-jobs-bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bulk"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkDone"];
                 };
             };
             /** @description A problem */
