@@ -43,7 +43,7 @@ type ServerFile struct {
 // ExportFile is one export.
 type ExportFile struct {
 	Path       string `yaml:"path,required"`
-	Origin     string `yaml:"origin,required"` // posix:DIR or nfs:HOST:PORT/path
+	Origin     string `yaml:"origin,required"` // posix:DIR, nfs:HOST:PORT/path or s3:BUCKET/prefix
 	TargetPath string `yaml:"targetPath"`      // the folder of the origin to show
 	Policy     string `yaml:"policy"`          // one of File.Policies; "": default, if there is one
 	// OwnFileSystem says that an origin below another one is a file system of its own, not a folder of that one.
@@ -58,9 +58,12 @@ type ExportFile struct {
 	ReadAhead *config.Bytes   `yaml:"readAhead"` // 0: none
 	// ParentControl is the control service of the filer that the origin is: https://HOST:PORT.
 	ParentControl string `yaml:"parentControl"`
+	// S3 and ObjectDefaults are for buckets.
+	S3             *S3File         `yaml:"s3"`
+	ObjectDefaults *ObjectDefaults `yaml:"objectDefaults"`
 }
 
-// ParseExport reads "/path=posix:DIR" or "/path=nfs:HOST:PORT/path".
+// ParseExport reads "/path=ORIGIN", such as "/nas=posix:/srv/nas".
 func ParseExport(s string) (ExportFile, error) {
 	at, spec, ok := strings.Cut(s, "=")
 	if !ok || at == "" || spec == "" {
@@ -75,9 +78,9 @@ func ParseExport(s string) (ExportFile, error) {
 // split returns the kind of origin and where it is.
 func (e *ExportFile) split() (kind, where string, err error) {
 	kind, where, ok := strings.Cut(e.Origin, ":")
-	if !ok || where == "" || kind != "posix" && kind != "nfs" {
+	if !ok || where == "" || !slices.Contains([]string{"posix", "nfs", "s3"}, kind) {
 		return "", "", fault.WithHint(fault.New(fault.Invalid, "export %s: origin %q is of no kind we know", e.Path, e.Origin),
-			"posix:DIR is a folder of this machine, nfs:HOST:PORT/path an export of an NFS server")
+			"posix:DIR is a folder of this machine, nfs:HOST:PORT/path an export of an NFS server, s3:BUCKET/prefix a bucket")
 	}
 	return kind, where, nil
 }
@@ -124,6 +127,9 @@ func (e *ExportFile) Validate() error {
 	}
 	if err != nil {
 		return config.At("origin", err)
+	}
+	if key, err := e.checkObjectStore(kind, where); err != nil {
+		return config.At(key, err)
 	}
 	if err := checkPath(e.Path); err != nil {
 		return config.At("path", err)
@@ -198,7 +204,7 @@ func (c *File) checkExport(i int) (key string, err error) {
 		switch {
 		case other.Path == e.Path:
 			return "path", fault.New(fault.Invalid, "export %s is there twice", e.Path)
-		case other.Origin == e.Origin:
+		case other.target() == e.target():
 			if key := e.settingsBeside(other); key != "" {
 				return key, fault.New(fault.Invalid, "%s shows the same storage as %s: say it there, for both", e.Path, other.Path)
 			}
@@ -227,13 +233,17 @@ func (e *ExportFile) settingsBeside(first *ExportFile) string {
 		return "readAhead"
 	case e.ParentControl != "" && e.ParentControl != first.ParentControl:
 		return "parentControl"
+	case e.S3 != nil && !equal(e.S3, first.S3):
+		return "s3"
+	case e.ObjectDefaults != nil && (first.ObjectDefaults == nil || *e.ObjectDefaults != *first.ObjectDefaults):
+		return "objectDefaults"
 	}
 	return ""
 }
 
 // overlap says whether one origin lies within the other. Folders of this machine are never cached, so they may.
 func overlap(a, b *ExportFile) bool {
-	if a.OwnFileSystem || b.OwnFileSystem || !a.Remote() || !b.Remote() {
+	if a.OwnFileSystem || b.OwnFileSystem || a.local() || b.local() || a.endpoint() != b.endpoint() {
 		return false
 	}
 	x, y := strings.TrimSuffix(a.Origin, "/")+"/", strings.TrimSuffix(b.Origin, "/")+"/"
@@ -268,6 +278,8 @@ func (c *File) needsIdentity() bool {
 	}
 	return false
 }
+
+func (e *ExportFile) local() bool { return strings.HasPrefix(e.Origin, "posix:") }
 
 // Remote says whether the origin is an NFS server.
 func (e *ExportFile) Remote() bool { return strings.HasPrefix(e.Origin, "nfs:") }

@@ -48,8 +48,8 @@ func (f *Filer) Reload(ctx context.Context, now, next File) (ignored []string, e
 		if err != nil {
 			return nil, err
 		}
-		if _, known := verify[e.Origin]; !known { // the first export speaks for the target
-			verify[e.Origin] = after
+		if _, known := verify[e.target()]; !known { // the first export speaks for the target
+			verify[e.target()] = after
 		}
 		cfg.Exports = append(cfg.Exports, Export{Path: e.Path, Policy: e.Policy})
 	}
@@ -109,7 +109,7 @@ func differences(now, next File) []string {
 	add("cacheDir", now.CacheDir == next.CacheDir)
 	add("cacheSize", now.CacheSize == next.CacheSize)
 	add("allowPlain", (now.AllowPlain == nil || *now.AllowPlain) == (next.AllowPlain == nil || *next.AllowPlain))
-	add("groups", (now.Groups == nil) == (next.Groups == nil) && (now.Groups == nil || *now.Groups == *next.Groups))
+	add("groups", equal(now.Groups, next.Groups))
 	add("server", now.Server == next.Server)
 	had := map[string]ExportFile{}
 	for _, e := range now.Exports {
@@ -117,9 +117,8 @@ func differences(now, next File) []string {
 	}
 	for _, e := range next.Exports {
 		old, ok := had[e.Path]
-		same := ok && old.Origin == e.Origin && old.TargetPath == e.TargetPath && old.ParentControl == e.ParentControl &&
-			old.Block == e.Block && (old.ReadAhead == nil) == (e.ReadAhead == nil) && (e.ReadAhead == nil || *old.ReadAhead == *e.ReadAhead) &&
-			old.writeBackDelay() == e.writeBackDelay()
+		same := ok && old.Origin == e.Origin && equal(old.S3, e.S3) && equal(old.ObjectDefaults, e.ObjectDefaults) && old.TargetPath == e.TargetPath &&
+			old.ParentControl == e.ParentControl && old.Block == e.Block && equal(old.ReadAhead, e.ReadAhead) && old.writeBackDelay() == e.writeBackDelay()
 		add("export "+e.Path, same)
 		delete(had, e.Path)
 	}
@@ -128,3 +127,6 @@ func differences(now, next File) []string {
 	}
 	return out
 }
+
+// equal compares what may be left out.
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }

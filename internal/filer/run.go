@@ -174,7 +174,7 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 		Locks: LockConfig{Off: c.Locks == LocksOff},
 	}
 	for _, e := range c.Exports {
-		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.Origin, Block: uint64(e.Block)}
+		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.target(), Block: uint64(e.Block)}
 		if export.Verify, export.WriteBack, _, err = e.timers(); err != nil {
 			return cfg, closeParents, err
 		}
@@ -204,6 +204,8 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 				export.Parent, up.MountPath = parent, parent.MountPath
 			}
 			export.Open = func(posix.Places) (origin.Origin, error) { return originnfs.Open(up) }
+		case "s3":
+			export.Open = func(p posix.Places) (origin.Origin, error) { return c.openBucket(&e, where, p, log) }
 		}
 		cfg.Exports = append(cfg.Exports, export)
 	}

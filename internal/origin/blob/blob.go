@@ -2,6 +2,8 @@ package blob
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,7 +19,7 @@ import (
 
 // Config says which part of which bucket and how.
 type Config struct {
-	Store    Store
+	Store    Store  // closed with the origin, if it is an io.Closer
 	Name     string // for Describe: "s3:BUCKET/prefix"
 	Prefix   string // of the keys to show, without "/" at its ends; "": the whole bucket
 	Dir      string // local directory of this origin alone, for staging files and the journal
@@ -107,14 +109,20 @@ func (o *Origin) Probe(ctx context.Context) error {
 
 // Caps describes an object store.
 func (o *Origin) Caps() origin.Caps {
-	return origin.Caps{MaxRead: 1 << 20, MaxWrite: 1 << 20, SpecialFiles: true, WholeObjects: true}
+	return origin.S3().Caps // those of all object stores
 }
 
 // Describe returns the configured name.
 func (o *Origin) Describe() string { return o.name }
 
 // Close drops what was written and never committed.
-func (o *Origin) Close() error { return o.staged.close() }
+func (o *Origin) Close() error {
+	err := o.staged.close()
+	if c, ok := o.store.(io.Closer); ok {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
 
 // now returns a time later than every time before, by this machine's clock as far as that goes.
 func (o *Origin) now() nfs.Time {

@@ -94,7 +94,7 @@ func (o *Origin) connected(ctx context.Context) (*nfs.Client, error) {
 
 // Caps describes a remote server, which may still refuse what its own storage cannot do.
 func (o *Origin) Caps() origin.Caps {
-	return origin.Caps{MaxRead: 1 << 20, MaxWrite: 1 << 20, HardLinks: true, SpecialFiles: true, StableCookies: true}
+	return origin.NFS().Caps
 }
 
 // Describe returns "nfs:HOST:PORT/path", never a session's secret.

@@ -104,7 +104,7 @@ func Open(cfg Config) (*Origin, error) {
 
 // Caps describes a local folder.
 func (o *Origin) Caps() origin.Caps {
-	return origin.Caps{Local: true, MaxRead: 1 << 20, MaxWrite: 1 << 20, Syncs: true, HardLinks: true, SpecialFiles: true, StableCookies: true}
+	return origin.Posix().Caps
 }
 
 // Describe returns "posix:DIR".

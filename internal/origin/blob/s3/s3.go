@@ -96,8 +96,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	c.Credentials = told{c.Credentials}
 	api := sdk.NewFromConfig(c, func(o *sdk.Options) {
 		if cfg.Endpoint != "" {
-			o.BaseEndpoint, o.UsePathStyle = &cfg.Endpoint, true
+			o.BaseEndpoint = &cfg.Endpoint
 		}
+		o.UsePathStyle = o.BaseEndpoint != nil // also one from AWS_ENDPOINT_URL
 	})
 	if resolved, ok := c.HTTPClient.(*awshttp.BuildableClient); ok { // which trusts AWS_CA_BUNDLE too
 		client = resolved
