@@ -30,13 +30,13 @@ web/dist/index.html: $(shell find web/app -type f -not -path '*/node_modules/*' 
 	cd web/app && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
 .PHONY: test
-test: packages-test build ## all tests, with slices of the long ones (15 minutes on 2 cores)
+test: packages-test azurite build ## all tests, with slices of the long ones (15 minutes on 2 cores)
 	cd web/app && npm test --silent
 	$(GO) vet ./...
 	set +e; $(GO) test -race -json -timeout 20m ./... | $(GO) run ./test/summary
 
 .PHONY: test-all
-test-all: packages-test build ## all tests, the long ones whole
+test-all: packages-test azurite build ## all tests, the long ones whole
 	cd web/app && npm test --silent
 	$(GO) vet ./...
 	set +e; SPILLWAY_TEST_ALL=1 $(GO) test -race -json -timeout 120m ./... | $(GO) run ./test/summary
@@ -46,6 +46,15 @@ test-openjd: build ## outside cases of Open Job Description: CASES=<folder>, a t
 	@test -n "$(CASES)" || { echo "say where the cases are: make test-openjd CASES=<folder>"; exit 2; }
 	$(GO) run ./test/openjdcases -binary $(BIN) $(CASES)
 	@[ -z "$(SAMPLES)" ] || OPENJD_SAMPLES=$(abspath $(SAMPLES)) $(GO) test -count=1 -run TestOutsideBundles ./openjd
+
+.PHONY: azurite
+azurite: tools/azurite/node_modules/.package-lock.json ## the emulator of Azure Blob Storage, for tests
+
+tools/azurite/node_modules/.package-lock.json: tools/azurite/package-lock.json
+	@command -v npm >/dev/null || { echo "Node (20 or later) with npm is needed to install Azurite"; exit 1; }
+	@echo "installing Azurite"
+	cd tools/azurite && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: test-kernel
 test-kernel: ## real Linux kernels as the filer's clients: that part of test-all alone (as root)
@@ -91,4 +100,4 @@ packages-bench:
 
 .PHONY: clean
 clean: ## remove what was built (not the demo's pictures)
-	rm -rf bin web/dist/assets web/dist/index.html web/app/node_modules
+	rm -rf bin web/dist/assets web/dist/index.html web/app/node_modules tools/azurite/node_modules
