@@ -29,7 +29,7 @@ type FilerRunCmd struct {
 	Metrics       string       `placeholder:"HOST:PORT" help:"Where Prometheus metrics and a JSON status answer, without authentication."`
 	CacheDir      string       `type:"path" placeholder:"DIR" help:"Cache and state, on a local disk."`
 	CacheSize     config.Bytes `placeholder:"SIZE" help:"File data to keep (10GiB)."`
-	Export        []string     `placeholder:"/PATH=ORIGIN" sep:"none" help:"An export: /path=posix:DIR, /path=nfs:HOST:PORT/path or /path=s3:BUCKET/prefix. May be repeated."`
+	Export        []string     `placeholder:"/PATH=ORIGIN" sep:"none" help:"An export: /path=posix:DIR, /path=nfs:HOST:PORT/path, /path=s3:BUCKET/prefix or /path=azblob:CONTAINER/prefix. May be repeated."`
 	ParentControl string       `placeholder:"URL" help:"Control service of the filer that the nfs exports come from."`
 	Locks         string       `placeholder:"MODE" help:"Locks of NFS clients: auto (port 111 is used if NFS answers on 2049), on, or off."`
 	TokenFile     string       `type:"path" placeholder:"FILE" help:"File with a one-time join token; needed until the filer has joined."`

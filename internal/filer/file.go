@@ -43,7 +43,7 @@ type ServerFile struct {
 // ExportFile is one export.
 type ExportFile struct {
 	Path       string `yaml:"path,required"`
-	Origin     string `yaml:"origin,required"` // posix:DIR, nfs:HOST:PORT/path or s3:BUCKET/prefix
+	Origin     string `yaml:"origin,required"` // posix:DIR, nfs:HOST:PORT/path, s3:BUCKET/prefix or azblob:CONTAINER/prefix
 	TargetPath string `yaml:"targetPath"`      // the folder of the origin to show
 	Policy     string `yaml:"policy"`          // one of File.Policies; "": default, if there is one
 	// OwnFileSystem says that an origin below another one is a file system of its own, not a folder of that one.
@@ -58,8 +58,9 @@ type ExportFile struct {
 	ReadAhead *config.Bytes   `yaml:"readAhead"` // 0: none
 	// ParentControl is the control service of the filer that the origin is: https://HOST:PORT.
 	ParentControl string `yaml:"parentControl"`
-	// S3 and ObjectDefaults are for buckets.
+	// S3, AzBlob and ObjectDefaults are for buckets.
 	S3             *S3File         `yaml:"s3"`
+	AzBlob         *AzBlobFile     `yaml:"azblob"`
 	ObjectDefaults *ObjectDefaults `yaml:"objectDefaults"`
 }
 
@@ -78,9 +79,9 @@ func ParseExport(s string) (ExportFile, error) {
 // split returns the kind of origin and where it is.
 func (e *ExportFile) split() (kind, where string, err error) {
 	kind, where, ok := strings.Cut(e.Origin, ":")
-	if !ok || where == "" || !slices.Contains([]string{"posix", "nfs", "s3"}, kind) {
+	if !ok || where == "" || !slices.Contains([]string{"posix", "nfs", "s3", "azblob"}, kind) {
 		return "", "", fault.WithHint(fault.New(fault.Invalid, "export %s: origin %q is of no kind we know", e.Path, e.Origin),
-			"posix:DIR is a folder of this machine, nfs:HOST:PORT/path an export of an NFS server, s3:BUCKET/prefix a bucket")
+			"posix:DIR is a folder of this machine, nfs:HOST:PORT/path an export of an NFS server, s3:BUCKET/prefix a bucket, azblob:CONTAINER/prefix one in Azure")
 	}
 	return kind, where, nil
 }
@@ -235,6 +236,8 @@ func (e *ExportFile) settingsBeside(first *ExportFile) string {
 		return "parentControl"
 	case e.S3 != nil && !equal(e.S3, first.S3):
 		return "s3"
+	case e.AzBlob != nil && !equal(e.AzBlob, first.AzBlob):
+		return "azblob"
 	case e.ObjectDefaults != nil && (first.ObjectDefaults == nil || *e.ObjectDefaults != *first.ObjectDefaults):
 		return "objectDefaults"
 	}

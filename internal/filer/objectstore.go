@@ -1,11 +1,13 @@
 package filer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/internal/origin/blob"
+	"github.com/spillway/spillway/internal/origin/blob/azblob"
 	"github.com/spillway/spillway/internal/origin/blob/s3"
 )
 
@@ -25,6 +28,23 @@ type S3File struct {
 	// AccessKey and SecretKey are both given or neither: then the environment, the profile or this machine's role has them.
 	AccessKey config.Ref `yaml:"accessKey"`
 	SecretKey config.Ref `yaml:"secretKey"`
+}
+
+// AzBlobFile says how to reach the container of an origin "azblob:CONTAINER/prefix". With neither AccountKey nor SAS the
+// environment, or this machine, has an identity.
+type AzBlobFile struct {
+	Account    string     `yaml:"account"`
+	Endpoint   string     `yaml:"endpoint"` // "": https://ACCOUNT.blob.core.windows.net
+	AccountKey config.Ref `yaml:"accountKey"`
+	SAS        config.Ref `yaml:"sas"`
+}
+
+// Validate checks that there is one credential.
+func (a *AzBlobFile) Validate() error {
+	if a.AccountKey != "" && a.SAS != "" {
+		return config.At("sas", fault.New(fault.Invalid, "accountKey and sas are two ways in: give one"))
+	}
+	return nil
 }
 
 // ObjectDefaults are the attributes of objects that others put into a bucket.
@@ -72,12 +92,17 @@ func (s *S3File) keys() func() (string, string, error) {
 }
 
 // objectStore says whether the origin is a bucket.
-func (e *ExportFile) objectStore() bool { return strings.HasPrefix(e.Origin, "s3:") }
+func (e *ExportFile) objectStore() bool {
+	return strings.HasPrefix(e.Origin, "s3:") || strings.HasPrefix(e.Origin, "azblob:")
+}
 
 // checkObjectStore checks what is said about a bucket, and that it is said of none else. key is where a mistake is.
 func (e *ExportFile) checkObjectStore(kind, where string) (key string, err error) {
 	if e.S3 != nil && kind != "s3" {
 		return "s3", fault.New(fault.Invalid, "export %s: s3 is for an origin s3:BUCKET", e.Path)
+	}
+	if e.AzBlob != nil && kind != "azblob" {
+		return "azblob", fault.New(fault.Invalid, "export %s: azblob is for an origin azblob:CONTAINER", e.Path)
 	}
 	if e.ObjectDefaults != nil && !e.objectStore() {
 		return "objectDefaults", fault.New(fault.Invalid, "export %s: objectDefaults are for the objects of a bucket", e.Path)
@@ -87,8 +112,8 @@ func (e *ExportFile) checkObjectStore(kind, where string) (key string, err error
 	}
 	bucket, prefix, _ := strings.Cut(where, "/")
 	if bucket == "" || strings.Trim(prefix, "/") != prefix || strings.Contains(prefix, "//") || strings.ContainsAny(where, "?#\x00") {
-		return "origin", fault.New(fault.Invalid, "export %s: origin %q is no bucket: want s3:BUCKET or, for what is below prefix/, s3:BUCKET/prefix",
-			e.Path, e.Origin)
+		return "origin", fault.New(fault.Invalid, "export %s: origin %q is no bucket: want %s:BUCKET or, for what is below prefix/, %s:BUCKET/prefix",
+			e.Path, e.Origin, kind, kind)
 	}
 	return "", nil
 }
@@ -101,11 +126,23 @@ func (e *ExportFile) target() string {
 	return e.Origin
 }
 
+// endpoint says where the bucket's store is, as far as the configuration or the environment does: part of what makes the
+// storage this one.
 func (e *ExportFile) endpoint() string {
-	if e.S3 == nil {
-		return ""
+	at := ""
+	switch {
+	case strings.HasPrefix(e.Origin, "s3:"):
+		if e.S3 != nil {
+			at = e.S3.Endpoint
+		}
+		at = cmp.Or(at, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
+	case strings.HasPrefix(e.Origin, "azblob:"):
+		if e.AzBlob != nil {
+			at = cmp.Or(e.AzBlob.Endpoint, e.AzBlob.Account)
+		}
+		at = cmp.Or(at, os.Getenv("AZURE_STORAGE_ACCOUNT"))
 	}
-	return strings.TrimSuffix(e.S3.Endpoint, "/")
+	return strings.TrimSuffix(at, "/")
 }
 
 // bucketPatience is how long a bucket may take to answer for the first time.
@@ -144,9 +181,40 @@ func (c *File) openBucket(e *ExportFile, where string, p blob.Places, log *slog.
 }
 
 func (e *ExportFile) dialBucket(ctx context.Context, bucket string) (blob.Store, error) {
-	cfg := s3.Config{Bucket: bucket}
+	if strings.HasPrefix(e.Origin, "azblob:") {
+		return e.dialContainer(bucket)
+	}
+	cfg := s3.Config{Bucket: bucket, Endpoint: e.endpoint()}
 	if f := e.S3; f != nil {
-		cfg.Endpoint, cfg.Region, cfg.Keys = f.Endpoint, f.Region, f.keys()
+		cfg.Region, cfg.Keys = f.Region, f.keys()
 	}
 	return s3.Open(ctx, cfg)
+}
+
+// dialContainer takes what the configuration leaves out from the environment, by the names that Azure's tools use.
+func (e *ExportFile) dialContainer(name string) (blob.Store, error) {
+	cfg := azblob.Config{Container: name, Account: os.Getenv("AZURE_STORAGE_ACCOUNT")}
+	if f := e.AzBlob; f != nil {
+		cfg.Endpoint = f.Endpoint
+		if f.Account != "" {
+			cfg.Account = f.Account
+		}
+		for _, secret := range []struct {
+			at config.Ref
+			to *string
+		}{{f.AccountKey, &cfg.AccountKey}, {f.SAS, &cfg.SAS}} {
+			if secret.at == "" {
+				continue
+			}
+			v, err := secret.at.Resolve()
+			if err != nil {
+				return nil, err
+			}
+			*secret.to = v.Reveal()
+		}
+	}
+	if cfg.AccountKey == "" && cfg.SAS == "" {
+		cfg.AccountKey, cfg.SAS = os.Getenv("AZURE_STORAGE_KEY"), os.Getenv("AZURE_STORAGE_SAS_TOKEN")
+	}
+	return azblob.Open(cfg)
 }

@@ -204,7 +204,7 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 				export.Parent, up.MountPath = parent, parent.MountPath
 			}
 			export.Open = func(posix.Places) (origin.Origin, error) { return originnfs.Open(up) }
-		case "s3":
+		case "s3", "azblob":
 			export.Open = func(p posix.Places) (origin.Origin, error) { return c.openBucket(&e, where, p, log) }
 		}
 		cfg.Exports = append(cfg.Exports, export)

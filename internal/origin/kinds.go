@@ -16,7 +16,7 @@ type Kind struct {
 }
 
 // Kinds returns all kinds there are.
-func Kinds() []Kind { return []Kind{Posix(), NFS(), S3()} }
+func Kinds() []Kind { return []Kind{Posix(), NFS(), S3(), AzBlob()} }
 
 const transfer = 1 << 20 // the largest useful read or write, in bytes
 
@@ -39,4 +39,11 @@ func NFS() Kind {
 // S3 is a bucket.
 func S3() Kind {
 	return Kind{Name: "s3", Where: "BUCKET/prefix", PathBytes: 1024, Caps: Caps{MaxRead: transfer, MaxWrite: transfer, SpecialFiles: true, WholeObjects: true}}
+}
+
+// AzBlob is a container of Azure Blob Storage.
+func AzBlob() Kind {
+	k := S3()
+	k.Name, k.Where = "azblob", "CONTAINER/prefix"
+	return k
 }

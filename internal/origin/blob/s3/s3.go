@@ -98,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = &cfg.Endpoint
 		}
-		o.UsePathStyle = o.BaseEndpoint != nil // also one from AWS_ENDPOINT_URL
+		o.UsePathStyle = o.BaseEndpoint != nil // also one of the profile's
 	})
 	if resolved, ok := c.HTTPClient.(*awshttp.BuildableClient); ok { // which trusts AWS_CA_BUNDLE too
 		client = resolved
