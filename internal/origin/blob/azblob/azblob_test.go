@@ -146,7 +146,7 @@ func TestFailures(t *testing.T) {
 		"denied":           {service(403, "AuthorizationPermissionMismatch"), nil, fault.Denied, nil, "Storage Blob Data Contributor"},
 		"denied a SAS":     {service(403, "AuthorizationFailure"), func(c *azblob.Config) { c.AccountKey, c.SAS = "", "?sig=hunter-two" }, fault.Denied, nil, "racwdl"},
 		"busy":             {service(503, "ServerBusy"), nil, fault.Unavailable, nil, ""},
-		"silent":           {hang, nil, fault.Unavailable, nil, "azblob.endpoint"},
+		"silent":           {hang, func(c *azblob.Config) { c.Patience = 20 * time.Millisecond }, fault.Unavailable, nil, "azblob.endpoint"},
 		"nobody there":     {hang, func(c *azblob.Config) { c.Endpoint = "http://127.0.0.1:1/weir" }, fault.Unavailable, nil, "azblob.endpoint"},
 		"no identity":      {hang, none, fault.Denied, nil, "AZURE_CLIENT_ID"},
 		"a blob is leased": {service(412, "LeaseIdMissing"), nil, fault.Unavailable, nil, ""},
@@ -154,7 +154,7 @@ func TestFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(c.h)
 			defer srv.Close()
-			cfg := azblob.Config{Container: "studio", Account: "weir", Endpoint: srv.URL, AccountKey: "aHVudGVyLXR3bw==", Attempts: 1, Patience: 50 * time.Millisecond}
+			cfg := azblob.Config{Container: "studio", Account: "weir", Endpoint: srv.URL, AccountKey: "aHVudGVyLXR3bw==", Attempts: 1}
 			if c.edit != nil {
 				c.edit(&cfg)
 			}

@@ -146,7 +146,8 @@ func TestFailures(t *testing.T) {
 	}
 	hang := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	none := func() (string, string, error) { return "", "", errors.New("the file is not there") }
-	once := func(c *s3.Config) { c.Attempts, c.Patience = 1, 20*time.Millisecond }
+	once := func(c *s3.Config) { c.Attempts = 1 }
+	hasty := func(c *s3.Config) { c.Attempts, c.Patience = 1, 20*time.Millisecond }
 	for name, c := range map[string]struct {
 		h    http.Handler
 		edit func(*s3.Config)
@@ -162,7 +163,7 @@ func TestFailures(t *testing.T) {
 		"another region": {double, func(c *s3.Config) { c.Region = "us-west-1" }, fault.Invalid, nil, "s3.region"},
 		"busy":           {answer(503, "SlowDown"), once, fault.Unavailable, nil, ""},
 		"full":           {answer(507, "QuotaExceeded"), once, fault.Exhausted, nil, ""},
-		"silent":         {hang, once, fault.Unavailable, nil, "s3.endpoint"},
+		"silent":         {hang, hasty, fault.Unavailable, nil, "s3.endpoint"},
 		"nobody there":   {double, func(c *s3.Config) { once(c); c.Endpoint = "http://127.0.0.1:1" }, fault.Unavailable, nil, "s3.endpoint"},
 		"no such name":   {double, func(c *s3.Config) { once(c); c.Endpoint = "http://s3.invalid" }, fault.Unavailable, nil, "s3.endpoint"},
 	} {
