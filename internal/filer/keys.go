@@ -8,7 +8,7 @@ import (
 
 // The keys of the cache index. Numbers are big-endian, so that ranges scan in order.
 //
-//	"m" name               singletons: layout version, MAC key, next inode id, epoch, receipt serial
+//	"m" name               singletons: handle key, next inode id, epoch, receipt serial, state of the status monitor
 //	"t" export NUL origin [NUL folder]   export id (4 bytes)
 //	"t" NUL origin         target id (4 bytes)
 //	"i" inode id           target id (4), origin identity
