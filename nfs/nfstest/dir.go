@@ -78,7 +78,7 @@ func (fs *FS) page(dir nfs.Handle, cookie nfs.Cookie, plus bool, res *nfs.Readdi
 	add := func(name string, id uint64, c nfs.Cookie) bool {
 		e := nfs.DirEntry{FileID: id, Name: name, Cookie: c}
 		if child := fs.inodes[id]; plus && child != nil {
-			e.Attr, e.Handle = child.opt(), nfs.WithHandle(handleOf(id))
+			e.Attr, e.Handle = child.opt(), nfs.WithHandle(fs.handleOf(id))
 		}
 		return res.Add(e)
 	}

@@ -6,6 +6,7 @@ package nfstest
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,11 +26,12 @@ type FS struct {
 
 	calls [nfs.ProcCommit + 1]atomic.Int64
 
-	mu       sync.Mutex
-	inodes   map[uint64]*inode // guarded by mu, as are:
-	lastID   uint64
-	last     time.Time
-	verifier uint64
+	mu         sync.Mutex
+	inodes     map[uint64]*inode // guarded by mu, as are:
+	lastID     uint64
+	last       time.Time
+	verifier   uint64
+	generation byte
 }
 
 // inode is a file of any type.
@@ -65,7 +67,19 @@ func New() *FS {
 }
 
 // Root returns the handle of the root directory.
-func (fs *FS) Root() nfs.Handle { return handleOf(rootID) }
+func (fs *FS) Root() nfs.Handle {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.handleOf(rootID)
+}
+
+// Rehandle makes every handle given so far stale: the same files come back under others, as on a server whose disks were
+// moved to another one.
+func (fs *FS) Rehandle() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.generation++
+}
 
 // Calls returns how often a procedure has been called.
 func (fs *FS) Calls(p nfs.Proc) int64 { return fs.calls[p].Load() }
@@ -129,18 +143,19 @@ func (fs *FS) drop(n *inode) {
 	}
 }
 
-func handleOf(id uint64) nfs.Handle {
-	h, _ := nfs.NewHandle(binary.BigEndian.AppendUint64([]byte("toy:"), id))
+// handleOf returns an inode's handle of the present generation. Called with mu held.
+func (fs *FS) handleOf(id uint64) nfs.Handle {
+	h, _ := nfs.NewHandle(binary.BigEndian.AppendUint64([]byte(fmt.Sprintf("toy%c", ':'+fs.generation)), id))
 	return h
 }
 
 // find returns the file of a handle.
 func (fs *FS) find(h nfs.Handle) (*inode, nfs.Status) {
 	b := h.Bytes()
-	if len(b) != 12 || string(b[:4]) != "toy:" {
+	if len(b) != 12 || string(b[:3]) != "toy" {
 		return nil, nfs.ErrBadHandle
 	}
-	if n := fs.inodes[binary.BigEndian.Uint64(b[4:])]; n != nil {
+	if n := fs.inodes[binary.BigEndian.Uint64(b[4:])]; n != nil && b[3] == ':'+fs.generation {
 		return n, nfs.OK
 	}
 	return nil, nfs.ErrStale
@@ -182,5 +197,24 @@ func (fs *FS) Add(name string, data []byte) nfs.Handle {
 	n.data = append([]byte(nil), data...)
 	fs.inodes[rootID].dir.put(name, n.id)
 	fs.touch(fs.inodes[rootID])
-	return handleOf(n.id)
+	return fs.handleOf(n.id)
+}
+
+// Edit replaces the content of a file in the root directory without a call, as somebody else would; it must be there.
+func (fs *FS) Edit(name string, data []byte) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	n := fs.inodes[fs.inodes[rootID].dir.byName[name].id]
+	n.data, n.stable, n.unstable = append([]byte(nil), data...), nil, false
+	fs.touch(n)
+}
+
+// Replace puts another file in the place of one in the root directory, without a call.
+func (fs *FS) Replace(name string, data []byte) {
+	fs.mu.Lock()
+	if e := fs.inodes[rootID].dir.byName[name]; e != nil {
+		fs.drop(fs.inodes[e.id])
+	}
+	fs.mu.Unlock()
+	fs.Add(name, data)
 }

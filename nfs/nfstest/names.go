@@ -47,7 +47,7 @@ func (fs *FS) lookup(_ context.Context, req *nfs.Request, args *nfs.LookupArgs, 
 	default:
 		id = e.id
 	}
-	res.Object, res.Attr = handleOf(id), fs.inodes[id].opt()
+	res.Object, res.Attr = fs.handleOf(id), fs.inodes[id].opt()
 }
 
 // add makes a new file in a directory.
@@ -68,7 +68,7 @@ func (fs *FS) add(dirHandle nfs.Handle, name string, res *nfs.NewResult, build f
 			dir.nlink++
 		}
 		fs.touch(dir)
-		res.Object, res.Attr = nfs.WithHandle(handleOf(n.id)), n.opt()
+		res.Object, res.Attr = nfs.WithHandle(fs.handleOf(n.id)), n.opt()
 	}
 	res.DirWcc.After = dir.opt()
 }
@@ -110,7 +110,7 @@ func (fs *FS) reuse(args *nfs.CreateArgs, res *nfs.CreateResult) bool {
 	if args.How == nfs.Unchecked && args.Attr.Size.Set {
 		fs.apply(n, &nfs.SetAttr{Size: args.Attr.Size})
 	}
-	res.Object, res.Attr = nfs.WithHandle(handleOf(n.id)), n.opt()
+	res.Object, res.Attr = nfs.WithHandle(fs.handleOf(n.id)), n.opt()
 	res.DirWcc = dir.wcc()
 	res.DirWcc.After = dir.opt()
 	return true

@@ -27,14 +27,17 @@ type Config struct {
 	// Patience is how long reading waits for a server that does not answer; 0 is 20 s. Changes wait as long as their
 	// context: whether they took effect must not stay open.
 	Patience time.Duration
+	// Dialer connects to the server; nil is TCP.
+	Dialer func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Origin is a mounted export.
 type Origin struct {
-	cfg Config
+	cfg  Config
+	turn chan struct{} // holds one token while somebody connects or mounts: others wait for that, not for mu
 
 	mu     sync.Mutex
-	conn   *nfs.Client // mu guards conn and root; nil until connected
+	conn   *nfs.Client // mu guards all below; nil until connected
 	root   *nfs.Handle // nil until mounted
 	closed bool
 	failed time.Time // when connecting or mounting failed last, and why
@@ -61,35 +64,66 @@ func Open(cfg Config) (*Origin, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = 20 * time.Second
 	}
-	return &Origin{cfg: cfg}, nil
+	return &Origin{cfg: cfg, turn: make(chan struct{}, 1)}, nil
 }
 
 // client returns the connected client.
 func (o *Origin) client(ctx context.Context) (*nfs.Client, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.connected(ctx)
+	if conn, err := o.connected(); conn != nil || err != nil {
+		return conn, err
+	}
+	patient, cancel := o.patient(ctx)
+	defer cancel()
+	if err := o.take(patient); err != nil {
+		return nil, err
+	}
+	defer o.give()
+	return o.connect(ctx, patient)
 }
 
-func (o *Origin) connected(ctx context.Context) (*nfs.Client, error) {
-	if o.closed {
-		return nil, wrap(nfs.ErrClientClosed)
+// take waits for the turn to connect or mount.
+func (o *Origin) take(ctx context.Context) error {
+	select {
+	case o.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return wrap(ctx.Err())
 	}
-	if o.conn == nil {
-		if time.Since(o.failed) < pause {
-			return nil, o.why
-		}
-		patient, cancel := o.patient(ctx)
-		defer cancel()
-		conn, err := nfs.Dial(patient, o.cfg.Addr, nfs.Options{
-			Connections: o.cfg.Connections, Auth: nfs.Sys(o.cfg.Machine, 0, 0), Log: o.cfg.Log, MaxRecord: 4 << 20,
-		})
-		if err != nil {
-			return nil, o.noteFailure(ctx, fault.Wrap(fault.Unavailable, err, "storage "+o.cfg.Addr))
-		}
-		o.conn = conn
+}
+
+func (o *Origin) give() { <-o.turn }
+
+// connected returns the client if there is one, or why there will be none for a moment.
+func (o *Origin) connected() (*nfs.Client, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed:
+		return nil, wrap(nfs.ErrClientClosed)
+	case o.conn == nil && time.Since(o.failed) < pause:
+		return nil, o.why
 	}
 	return o.conn, nil
+}
+
+// connect connects, unless somebody else has meanwhile. Called in turn; ctx is the caller's, patient is bounded.
+func (o *Origin) connect(ctx, patient context.Context) (*nfs.Client, error) {
+	if conn, err := o.connected(); conn != nil || err != nil {
+		return conn, err
+	}
+	conn, err := nfs.Dial(patient, o.cfg.Addr, nfs.Options{
+		Connections: o.cfg.Connections, Auth: nfs.Sys(o.cfg.Machine, 0, 0), Log: o.cfg.Log, MaxRecord: 4 << 20, Dialer: o.cfg.Dialer,
+	})
+	if err != nil {
+		return nil, o.noteFailure(ctx, fault.Wrap(fault.Unavailable, err, "storage "+o.cfg.Addr))
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, errors.Join(wrap(nfs.ErrClientClosed), conn.Close())
+	}
+	o.conn = conn
+	return conn, nil
 }
 
 // Caps describes a remote server, which may still refuse what its own storage cannot do.
@@ -103,12 +137,13 @@ func (o *Origin) Describe() string { return "nfs:" + o.cfg.Addr + o.cfg.Path }
 // Close ends all calls.
 func (o *Origin) Close() error {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.closed = true
-	if o.conn == nil {
+	conn := o.conn
+	o.mu.Unlock()
+	if conn == nil {
 		return nil
 	}
-	return o.conn.Close()
+	return conn.Close()
 }
 
 // Root mounts the export once and returns its attributes.
@@ -122,46 +157,65 @@ func (o *Origin) Root(ctx context.Context) (origin.Node, error) {
 }
 
 func (o *Origin) mount(ctx context.Context) (nfs.Handle, error) {
+	if root, there, err := o.mounted(); there || err != nil {
+		return root, err
+	}
 	patient, cancel := o.patient(ctx)
 	defer cancel()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.root != nil {
-		return *o.root, nil
+	if err := o.take(patient); err != nil {
+		return nfs.Handle{}, err
 	}
-	if time.Since(o.failed) < pause {
-		return nfs.Handle{}, o.why
+	defer o.give()
+	if root, there, err := o.mounted(); there || err != nil {
+		return root, err
 	}
-	root, err := o.mountNow(patient)
+	root, err := o.mountNow(ctx, patient)
 	if err != nil {
 		return root, o.noteFailure(ctx, err)
 	}
+	o.mu.Lock()
 	o.root = &root
+	o.mu.Unlock()
 	return root, nil
 }
 
+// mounted returns the root if it is mounted, or why it will not be for a moment.
+func (o *Origin) mounted() (root nfs.Handle, there bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.root != nil:
+		return *o.root, true, nil
+	case time.Since(o.failed) < pause:
+		return root, false, o.why
+	}
+	return root, false, nil
+}
+
 // noteFailure lets the callers of the next moment fail with err too, unless it is only that this one's caller has given up.
-// Called with mu held.
 func (o *Origin) noteFailure(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
+		o.mu.Lock()
 		o.failed, o.why = time.Now(), err
+		o.mu.Unlock()
 	}
 	return err
 }
 
-func (o *Origin) mountNow(ctx context.Context) (nfs.Handle, error) {
+// mountNow mounts. Called in turn.
+func (o *Origin) mountNow(ctx, patient context.Context) (nfs.Handle, error) {
 	path := o.cfg.Path
 	if o.cfg.MountPath != nil {
 		var err error
-		if path, err = o.cfg.MountPath(ctx); err != nil {
+		if path, err = o.cfg.MountPath(patient); err != nil {
 			return nfs.Handle{}, err
 		}
 	}
-	conn, err := o.connected(ctx)
+	conn, err := o.connect(ctx, patient)
 	if err != nil {
 		return nfs.Handle{}, err
 	}
-	res, err := conn.Mnt(ctx, nil, path)
+	res, err := conn.Mnt(patient, nil, path)
 	return res.Root, wrap(err)
 }
 
