@@ -207,7 +207,7 @@ await check("light", async () => {
 await check("contrast of every text is at least 4.5 to 1, or 3 to 1 for icons and large text", async () => {
   for (const theme of ["dark", "light"]) {
     await page.evaluate((t) => (document.documentElement.dataset.theme = t), theme);
-    await page.waitForTimeout(500);
+    await page.evaluate(coloursSettled);
     const poor = await page.evaluate(poorContrast);
     if (poor.length > 0) throw new Error(`${theme}: ${poor.slice(0, 8).join("; ")}`);
   }
@@ -238,6 +238,15 @@ await check("a phone", async () => {
 
 await browser.close();
 process.exit(0);
+
+/** coloursSettled runs in the page: it returns when a change of style has been drawn and its transitions have ended. */
+async function coloursSettled() {
+  const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+  await frame();
+  await frame();
+  const transitions = document.getAnimations().filter((a) => a instanceof CSSTransition);
+  await Promise.all(transitions.map((a) => a.finished.catch(() => undefined))); // one that is overtaken by another is canceled
+}
 
 /** poorContrast runs in the page: WCAG 2.2, success criteria 1.4.3 and 1.4.11, over what is visible. */
 function poorContrast() {
