@@ -32,6 +32,9 @@ type locks struct {
 	state int32  // of this filer as a host: odd, and more after each start
 	birth int32  // the first state: to origins we do not restart, for they keep our locks
 
+	mapped      sync.Once     // closes the next one
+	mapperKnown chan struct{} // closed when mapper is first set
+
 	mu      sync.Mutex // guards everything below; never held during a call to anybody or a synced write
 	table   *locktable.Table
 	clients map[locktable.Client]*lockClient
@@ -78,7 +81,7 @@ func openLocks(f *Filer) (*locks, error) {
 	l := &locks{
 		f: f, cfg: f.cfg.Locks.withDefaults(), name: f.hostName(), table: locktable.New(),
 		clients: map[locktable.Client]*lockClient{}, awards: map[*locktable.Claim]*award{}, up: map[*target]*lockUpstream{},
-		asking: map[netip.Addr]bool{},
+		asking: map[netip.Addr]bool{}, mapperKnown: make(chan struct{}),
 	}
 	if l.cfg.Off {
 		return l, nil

@@ -27,6 +27,7 @@ func (l *locks) setMapper(how, reason string) {
 	l.mu.Lock()
 	l.mapper = mapperStatus{how, reason}
 	l.mu.Unlock()
+	l.mapped.Do(func() { close(l.mapperKnown) })
 }
 
 // ServePortmapper makes the lock manager known to clients' kernels until ctx ends: it answers on port 111 of the address
@@ -34,6 +35,24 @@ func (l *locks) setMapper(how, reason string) {
 // Status; NFS does without.
 func (f *Filer) ServePortmapper(ctx context.Context, at netip.AddrPort) {
 	f.servePortmapper(ctx, at, portmap.Port)
+}
+
+// mapperPatience bounds how long a filer that starts waits for a port mapper that does not answer.
+const mapperPatience = 15 * time.Second
+
+// awaitPortmapper returns when it is known how clients find the lock manager, or that they don't: whoever mounts after
+// that with locks does not come too early.
+func (f *Filer) awaitPortmapper(ctx context.Context) {
+	if f.locks.cfg.Off {
+		return
+	}
+	patience := time.NewTimer(mapperPatience)
+	defer patience.Stop()
+	select {
+	case <-f.locks.mapperKnown:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
 }
 
 func (f *Filer) servePortmapper(ctx context.Context, at netip.AddrPort, port uint16) {

@@ -129,6 +129,7 @@ func (f *Filer) serveAll(ctx context.Context, c *File, ring *identity.Keyring, l
 	}
 	if addr, ok := c.portmapperFor(l.nfs.Addr()); ok {
 		g.Go(func() error { f.ServePortmapper(ctx, addr); return nil })
+		f.awaitPortmapper(ctx)
 	}
 	if l.metrics != nil {
 		at.Metrics = l.metrics.Addr().String()
