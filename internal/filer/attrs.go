@@ -12,12 +12,18 @@ import (
 type check struct {
 	sent time.Time
 	done chan struct{}
-	err  error // valid after done
+	attr nfs.Attr // valid after done, as is err
+	err  error
 }
 
 // fresh returns attributes that were confirmed by the origin for a question sent not before the given time. Questions of
 // the same inode are shared by all whom their answer satisfies.
 func (f *Filer) fresh(ctx context.Context, as origin.Cred, ino *inode, notBefore time.Time) (nfs.Attr, error) {
+	return f.confirm(ctx, as, ino, notBefore, nil)
+}
+
+// confirm is fresh, which gives up with errLost when lost is closed. The question itself goes on.
+func (f *Filer) confirm(ctx context.Context, as origin.Cred, ino *inode, notBefore time.Time, lost <-chan struct{}) (nfs.Attr, error) {
 	for {
 		ino.mu.Lock()
 		if ino.known && (ino.dirty != nil || !ino.verified.Before(notBefore)) { // what is dirty is newer here
@@ -29,26 +35,34 @@ func (f *Filer) fresh(ctx context.Context, as origin.Cred, ino *inode, notBefore
 		if c == nil {
 			c = &check{sent: time.Now(), done: make(chan struct{})}
 			ino.check = c
-			ino.mu.Unlock()
-			nfs.Wait(ctx)
-			return f.ask(ctx, as, ino, c)
+			if !f.spawn(func(ctx context.Context) { f.ask(ctx, as, ino, c) }) { // the filer is closing
+				ino.check = nil
+				ino.mu.Unlock()
+				return nfs.Attr{}, context.Canceled
+			}
 		}
 		ino.mu.Unlock()
 		nfs.Wait(ctx)
 		select {
 		case <-c.done:
+		case <-lost:
+			return nfs.Attr{}, errLost
 		case <-ctx.Done():
 			return nfs.Attr{}, ctx.Err()
 		}
-		if c.err != nil && !c.sent.Before(notBefore) && ctx.Err() == nil && !isCancel(c.err) {
-			return nfs.Attr{}, c.err
+		if !c.sent.Before(notBefore) && !isCancel(c.err) {
+			return c.attr, c.err
 		}
 	}
 }
 
 // ask sends the GETATTR of c and notes the answer.
-func (f *Filer) ask(ctx context.Context, as origin.Cred, ino *inode, c *check) (nfs.Attr, error) {
+func (f *Filer) ask(ctx context.Context, as origin.Cred, ino *inode, c *check) {
+	if held := f.table.known(ino.id); held != nil { // it stays in memory meanwhile
+		defer f.table.put(held)
+	}
 	a, err := ino.target.origin.GetAttr(ctx, as, ino.oid)
+	err = f.stale(ino, err)
 	ino.mu.Lock()
 	if err == nil {
 		ino.observe(&a, c.sent)
@@ -56,20 +70,12 @@ func (f *Filer) ask(ctx context.Context, as origin.Cred, ino *inode, c *check) (
 			// Own changes are in flight: the answer is as good as the question was, even if it is overtaken.
 			ino.verified = later(ino.verified, c.sent)
 		}
-		a = ino.attr
 	}
-	c.err = err
+	c.attr, c.err = ino.attr, err
 	ino.check = nil
 	close(c.done)
 	ino.mu.Unlock()
-	if origin.IsGone(err) {
-		f.staleFile(ino)
-	}
-	return a, err
 }
-
-// freshEnough is the oldest confirmation that the export's verification time accepts now.
-func (t *target) freshEnough() time.Time { return time.Now().Add(-time.Duration(t.verify.Load())) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -225,6 +231,14 @@ func (f *Filer) gone(ino *inode) {
 	if !f.goneDirty(ino) {
 		return
 	}
+	f.drop(ino)
+	if err := f.ids.drop(ino.id, fileKey{ino.target.id, ino.oid}); err != nil {
+		f.log.Error("forget a deleted file", "inode", ino.id, "error", err)
+	}
+}
+
+// drop takes an inode out of memory with all that is cached of it.
+func (f *Filer) drop(ino *inode) {
 	ino.mu.Lock()
 	ino.foreign()
 	ino.known = false
@@ -232,7 +246,4 @@ func (f *Filer) gone(ino *inode) {
 	ino.unstable = unstable{}
 	ino.mu.Unlock()
 	f.table.forget(ino)
-	if err := f.ids.drop(ino.id, fileKey{ino.target.id, ino.oid}); err != nil {
-		f.log.Error("forget a deleted file", "inode", ino.id, "error", err)
-	}
 }

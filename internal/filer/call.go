@@ -139,12 +139,9 @@ func (c call) attrs(ctx context.Context, ino *inode) (nfs.Attr, error) {
 	if ino.target.caps.Local {
 		nfs.Wait(ctx)
 		a, err := ino.target.origin.GetAttr(ctx, c.as, ino.oid)
-		if origin.IsGone(err) {
-			c.f.staleFile(ino)
-		}
-		return a, c.noted(ino.target, err)
+		return a, c.noted(ino.target, c.f.stale(ino, err))
 	}
-	a, err := c.f.fresh(ctx, c.as, ino, ino.target.freshEnough())
+	a, err := c.f.trusted(ctx, c.as, ino, ino.target.freshEnough())
 	return a, c.noted(ino.target, err)
 }
 
@@ -171,6 +168,9 @@ func (t *target) note(err error) {
 	msg := ""
 	if _, answered := nfs.StatusOf(err); err != nil && !answered {
 		msg = err.Error()
+	}
+	if msg == "" && t.reach.away.Load() != 0 { // an answer from the cache says nothing of the origin
+		return
 	}
 	t.mu.Lock()
 	if t.lastErr == "" {

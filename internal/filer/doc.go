@@ -12,6 +12,8 @@
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
 //	space, persist         what leaves the cache, and what survives a crash
 //	locks, lockcalls, award, monitor, lockorigin, portmapper   advisory locks and who may be told of them
+//	outage, moved          an origin that does not answer, or comes back under other handles
+//	meters, hottest, metrics   what is counted, for those who watch
 //	flush, fence, prime, revalidate, status   the control service's five works
 //
 // Origins on this machine (Caps.Local) are never cached: every call goes through.

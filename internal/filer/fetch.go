@@ -75,10 +75,7 @@ func (c *content) fetch(ctx context.Context, b uint64, fl *flight, as origin.Cre
 	res, err := c.ino.target.origin.Read(ctx, as, c.ino.oid, fl.from, buf)
 	store := false
 	if err != nil {
-		fl.err = err
-		if origin.IsGone(err) {
-			c.f.staleFile(c.ino)
-		}
+		fl.err = c.f.stale(c.ino, err)
 	} else {
 		fl.buf = buf[:res.N]
 		c.ino.target.traffic.fetched(fl.cause, uint64(res.N))

@@ -56,6 +56,8 @@ type ExportFile struct {
 	Verify    config.Duration `yaml:"verify"`
 	Block     config.Bytes    `yaml:"block"`
 	ReadAhead *config.Bytes   `yaml:"readAhead"` // 0: none
+	// Outage is how long what is cached is served on while the storage does not answer; 0: not at all.
+	Outage *config.Duration `yaml:"outage"`
 	// ParentControl is the control service of the filer that the origin is: https://HOST:PORT.
 	ParentControl string `yaml:"parentControl"`
 	// S3, AzBlob and ObjectDefaults are for buckets.
@@ -232,6 +234,8 @@ func (e *ExportFile) settingsBeside(first *ExportFile) string {
 		return "block"
 	case e.ReadAhead != nil && (first.ReadAhead == nil || *e.ReadAhead != *first.ReadAhead):
 		return "readAhead"
+	case e.Outage != nil && (first.Outage == nil || *e.Outage != *first.Outage):
+		return "outage"
 	case e.ParentControl != "" && e.ParentControl != first.ParentControl:
 		return "parentControl"
 	case e.S3 != nil && !equal(e.S3, first.S3):

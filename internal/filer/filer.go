@@ -68,6 +68,8 @@ type Export struct {
 	// WriteBack is how long after a file's last change its data may take to reach the origin; 0: changes reach it before
 	// they are answered. An origin on this machine is always written through.
 	WriteBack time.Duration
+	// Outage is how long what is cached is served on while the origin does not answer; 0: an hour, negative: not at all.
+	Outage time.Duration
 	// Parent is the filer that the origin is, if it is one.
 	Parent Parent
 }
@@ -91,6 +93,9 @@ type target struct {
 
 	traffic traffic
 	meters  originMeters
+	reach   reach
+	reborn  atomic.Int64  // Unix nanoseconds when the root was last found under another identity: folders known before then may be too
+	moving  chan struct{} // holds one token while it is found out what became of stale handles
 	dirty   atomic.Uint64 // bytes acknowledged and not yet committed at the origin
 
 	mu      sync.Mutex
@@ -384,31 +389,20 @@ func (f *Filer) rootOf(ctx context.Context, t *target) (*inode, error) {
 	return ino, nil
 }
 
-// staleFile is called when the origin says that a file is gone. If it says the same of the export's root, it is not the
-// file that is gone but our access: then nothing is forgotten.
-func (f *Filer) staleFile(ino *inode) {
-	ctx, cancel := context.WithTimeout(f.ctx, 10*time.Second)
-	defer cancel()
-	root, err := ino.target.origin.Root(ctx)
-	switch {
-	case origin.IsGone(err) || err == nil && root.ID == ino.oid:
-		f.lostAccess(ino.target)
-	case err == nil:
-		f.gone(ino)
-	}
-}
-
 // lostAccess makes the next use of the export's root mount again.
 func (f *Filer) lostAccess(t *target) {
 	if m, ok := origin.As[interface{ Remount() }](t.origin); ok {
 		f.log.Warn("the storage refuses its root, mounting again", "export", t.path, "origin", t.origin.Describe())
 		m.Remount()
 	}
-	t.mu.Lock()
-	t.root = 0
-	t.mu.Unlock()
 }
 
+// isCancel says whether the one who asked has given up. An origin that does not answer in time is another matter: that
+// error has a kind.
 func isCancel(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	if errors.Is(err, context.DeadlineExceeded) {
+		_, classified := errors.AsType[*fault.Error](err)
+		return !classified
+	}
+	return errors.Is(err, context.Canceled)
 }

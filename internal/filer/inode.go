@@ -32,11 +32,12 @@ type inode struct {
 	names    *names    // of directories, once used
 	grants   map[string]grant
 	unstable unstable
-	dirty    *dirty // what the origin has not; nil: nothing
-	owed     uint64 // bytes of dirty that are counted
-	place    place  // where it was last found
-	made     bool   // by a client of this filer, on exports that write back
-	unlinks  int    // removals of its names in flight
+	dirty    *dirty   // what the origin has not; nil: nothing
+	owed     uint64   // bytes of dirty that are counted
+	place    place    // where it was last found
+	made     bool     // by a client of this filer, on exports that write back
+	unlinks  int      // removals of its names in flight
+	link     linkText // of symbolic links, once read
 }
 
 // place is a name in a directory.

@@ -153,7 +153,7 @@ func (w *writeBack) lost(ino *inode, d *dirty, err error) error {
 	ours := ino.unlinks > 0 || ino.dirty != d
 	ino.mu.Unlock()
 	if !ours {
-		w.f.staleFile(ino) // sets aside what is dirty, if it is the file that is gone
+		return w.f.stale(ino, err) // sets aside what is dirty, if it is the file that is gone
 	}
 	return err
 }

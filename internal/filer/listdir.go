@@ -34,10 +34,7 @@ func (f *Filer) readListing(ctx context.Context, as origin.Cred, dir *inode, l *
 	if err == nil && eof && l.from.At == 0 {
 		r.note()
 	}
-	l.finish(eof, err)
-	if origin.IsGone(err) {
-		f.staleFile(dir)
-	}
+	l.finish(eof, f.stale(dir, err))
 }
 
 // dirReader reads one listing.

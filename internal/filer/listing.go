@@ -170,7 +170,11 @@ const (
 // holds what the directory holds now. Another goes on in whichever listing knows its place.
 func (f *Filer) list(ctx context.Context, as origin.Cred, dir *inode, cookie uint64) (*listing, int, error) {
 	if cookie == 0 {
-		l, err := f.listFromStart(ctx, as, dir, time.Now())
+		notBefore := time.Now()
+		if dir.target.reach.serving(notBefore) {
+			notBefore = ever()
+		}
+		l, err := f.listFromStart(ctx, as, dir, notBefore)
 		return l, 0, err
 	}
 	dir.mu.Lock()
@@ -227,7 +231,7 @@ func (f *Filer) usable(ctx context.Context, as origin.Cred, dir *inode, notBefor
 	if !l.begun.Before(notBefore) {
 		return l, nil, nil
 	}
-	if _, err := f.fresh(ctx, as, dir, notBefore); err != nil { // READDIR from the start always checks
+	if _, err := f.trusted(ctx, as, dir, notBefore); err != nil { // READDIR from the start always checks
 		return nil, nil, err
 	}
 	if err := l.await(ctx, func() bool { return len(l.entries) > 0 || l.done }); err != nil { // then its state is known
@@ -235,7 +239,7 @@ func (f *Filer) usable(ctx context.Context, as origin.Cred, dir *inode, notBefor
 	}
 	dir.mu.Lock()
 	defer dir.mu.Unlock()
-	recent := time.Since(l.begun) <= time.Duration(dir.target.verify.Load()) // its entries' attributes are no older
+	recent := !l.begun.Before(dir.target.freshEnough()) // its entries' attributes are no older
 	if recent && l.known && l.state == dir.attr.Pre() && (l.current || l.running()) && dir.chain.inflight == 0 {
 		return l, nil, nil
 	}

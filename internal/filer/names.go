@@ -61,6 +61,19 @@ func (n *names) set(name string, id uint64) {
 	n.byName[name] = id
 }
 
+// forgetName makes the next use of a name ask the origin, if the name still stands for the inode.
+func (ino *inode) forgetName(name string, id uint64) bool {
+	ino.mu.Lock()
+	defer ino.mu.Unlock()
+	n := ino.namesOf()
+	if n.byName[name] != id {
+		return false
+	}
+	delete(n.byName, name)
+	n.complete = false
+	return true
+}
+
 // lookup finds name in dir and returns its inode, to be put back. Names are served from the cache while the directory
 // was confirmed unchanged not before the given time.
 func (f *Filer) lookup(ctx context.Context, as origin.Cred, dir *inode, name string, notBefore time.Time) (*inode, error) {
@@ -75,7 +88,11 @@ func (f *Filer) lookup(ctx context.Context, as origin.Cred, dir *inode, name str
 			if id == 0 {
 				return nil, nfs.ErrNoEnt
 			}
-			return f.inode(id)
+			ino, err := f.inode(id)
+			if errors.Is(err, nfs.ErrStale) && dir.forgetName(name, id) { // the file is gone: what has the name now?
+				continue
+			}
+			return ino, err
 		}
 		l := n.lookups[name]
 		if l == nil {
@@ -124,10 +141,7 @@ func (f *Filer) lookupOrigin(ctx context.Context, as origin.Cred, dir *inode, na
 	sent := time.Now()
 	node, after, err := t.origin.Lookup(ctx, as, dir.oid, name)
 	if err != nil && !errors.Is(err, nfs.ErrNoEnt) {
-		if origin.IsGone(err) {
-			f.staleFile(dir)
-		}
-		return nil, err
+		return nil, f.stale(dir, err)
 	}
 	var ino *inode
 	id := uint64(0)

@@ -88,6 +88,9 @@ func (e *Export) check() error {
 	if e.Block < 64<<10 || e.Block > 1<<20 || e.Block&(e.Block-1) != 0 {
 		return fault.New(fault.Invalid, "export %s: block must be a power of two from 64KiB to 1MiB", e.Path)
 	}
+	if e.Outage == 0 {
+		e.Outage = defaultOutage
+	}
 	if e.ReadAhead == 0 {
 		e.ReadAhead = 32 << 20 // of a gigabit over a tenth of a second, twice
 	}

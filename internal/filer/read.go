@@ -40,10 +40,7 @@ func (c call) readOrigin(ctx context.Context, off uint64, buf []byte, res *nfs.R
 	nfs.Wait(ctx)
 	r, err := c.ino.target.origin.Read(ctx, c.as, c.ino.oid, off, buf)
 	if err != nil {
-		if origin.IsGone(err) {
-			c.f.staleFile(c.ino)
-		}
-		return err
+		return c.f.stale(c.ino, err)
 	}
 	c.ino.target.traffic.demand.Add(uint64(r.N))
 	res.Data, res.EOF, res.Attr = buf[:r.N], r.EOF, nfs.WithAttr(r.Attr)
@@ -62,7 +59,7 @@ func (c call) readCached(ctx context.Context, req *nfs.Request, off, count uint6
 		return err
 	}
 	for range readTries {
-		a, err := c.f.fresh(ctx, c.as, c.ino, c.ino.target.freshEnough())
+		a, err := c.f.trusted(ctx, c.as, c.ino, c.ino.target.freshEnough())
 		if err != nil {
 			return err
 		}
@@ -87,7 +84,7 @@ func (c call) readCached(ctx context.Context, req *nfs.Request, off, count uint6
 // readWarm serves a read for which nothing must be asked or fetched, under one lock; false where that is not so.
 func (c call) readWarm(off, count uint64, res *nfs.ReadResult) bool {
 	ino, now := c.ino, time.Now()
-	notBefore := now.Add(-time.Duration(ino.target.verify.Load()))
+	notBefore := ino.target.freshAt(now)
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
 	data, size := ino.content, ino.attr.Size

@@ -192,10 +192,7 @@ func (c call) addLocal(ctx context.Context, r *reading, res *nfs.ReaddirResult) 
 		for room > 0 && !end {
 			p, err := t.dirs.ReadDir(ctx, c.as, c.ino.oid, at, r.plus)
 			if err != nil {
-				if origin.IsGone(err) {
-					c.f.staleFile(c.ino)
-				}
-				return err
+				return c.f.stale(c.ino, err)
 			}
 			for i := 0; i < len(p.Entries) && room > 0; i++ {
 				some = append(some, p.Entries[i])

@@ -184,6 +184,11 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 				export.ReadAhead = -1
 			}
 		}
+		if e.Outage != nil {
+			if export.Outage = time.Duration(*e.Outage); export.Outage == 0 {
+				export.Outage = -1
+			}
+		}
 		kind, where, err := e.split()
 		if err != nil {
 			return cfg, closeParents, err

@@ -2,6 +2,7 @@ package filer
 
 import (
 	"context"
+	"time"
 
 	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
@@ -42,21 +43,34 @@ func (f *Filer) lookupProc(ctx context.Context, req *nfs.Request, args *nfs.Look
 	}
 	defer c.end()
 	notBefore := c.ino.target.freshEnough()
-	child, in, err := c.step(ctx, args.Name)
+	for range 2 {
+		if again := c.lookupOnce(ctx, args.Name, notBefore, res); !again {
+			return
+		}
+		c.ino.distrust() // the file was deleted behind our back since its name was learnt: another one may have the name
+	}
+}
+
+// lookupOnce answers a LOOKUP, unless the file that was known under the name is gone.
+func (c call) lookupOnce(ctx context.Context, name string, notBefore time.Time, res *nfs.LookupResult) (again bool) {
+	child, in, err := c.step(ctx, name)
 	res.DirAttr = c.ino.opt()
 	if err != nil {
 		res.Status = origin.StatusOf(err)
-		return
+		return false
 	}
-	defer f.table.put(child)
-	child.foundAt(c.ino.id, args.Name)
-	res.Object = c.handleIn(in, child.id)
-	if a, err := f.fresh(ctx, c.as, child, notBefore); err == nil {
-		res.Attr = nfs.WithAttr(child.target.show(a))
-	} else if origin.IsGone(err) { // deleted behind our back since the name was learnt
-		c.ino.distrust()
+	defer c.f.table.put(child)
+	a, err := c.f.trusted(ctx, c.as, child, notBefore)
+	if origin.IsGone(err) {
 		res.Status = nfs.ErrNoEnt
+		return true
 	}
+	child.foundAt(c.ino.id, name)
+	res.Object, res.Status = c.handleIn(in, child.id), nfs.OK
+	if err == nil {
+		res.Attr = nfs.WithAttr(child.target.show(a))
+	}
+	return false
 }
 
 // lookup finds a name in the call's directory, within its target; "." is the directory.
@@ -68,7 +82,7 @@ func (c call) lookup(ctx context.Context, name string) (*inode, error) {
 	if name == "." {
 		return c.f.inode(c.ino.id)
 	}
-	if err := c.allowed(ctx, c.ino, nfs.AccessLookup); err != nil {
+	if err := c.allowed(ctx, c.ino, nfs.AccessLookup); err != nil { // it has confirmed the directory, and with it the names
 		return nil, err
 	}
 	ino, err := c.f.lookup(ctx, c.as, c.ino, name, t.freshEnough())
@@ -100,7 +114,7 @@ func (f *Filer) readlink(ctx context.Context, req *nfs.Request, args *nfs.Readli
 		return
 	}
 	defer c.end()
-	res.Target, err = c.ino.target.origin.ReadLink(ctx, c.as, c.ino.oid)
+	res.Target, err = c.linkText(ctx)
 	res.Attr, res.Status = c.ino.opt(), origin.StatusOf(c.noted(c.ino.target, err))
 }
 

@@ -19,6 +19,7 @@ func (f *Filer) upkeep(ctx context.Context) {
 		case <-tick.C:
 			f.drc.expire(time.Now())
 			f.meters.tick(time.Now())
+			f.listen(time.Now())
 			f.watchDisk()
 		case <-f.store.kick:
 			f.makeSpace()

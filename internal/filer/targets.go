@@ -55,10 +55,11 @@ func (f *Filer) openTarget(e Export, name string, export uint32, newExport bool)
 		f.opened = append(f.opened, o)
 	}
 	t := &target{
-		id: id, name: name, path: e.Path, caps: o.Caps(),
+		id: id, name: name, path: e.Path, caps: o.Caps(), moving: make(chan struct{}, 1),
 		block: e.Block, ahead: uint64(max(e.ReadAhead, 0)), parent: e.Parent,
 	}
-	t.origin = origin.Metered(o, t.meters.begin)
+	t.reach.limit = max(e.Outage, 0)
+	t.origin = origin.Metered(o, func(op origin.Operation) func(error) { return f.measured(t, op) })
 	t.dirs = directoriesOf(t.origin)
 	t.verify.Store(int64(e.Verify))
 	if !t.caps.Local {

@@ -32,11 +32,8 @@ func (f *Filer) write(_ context.Context, req *nfs.Request, args *nfs.WriteArgs, 
 	} else {
 		r, err = c.writeThrough(f.lasting(), args.Offset, data, args.Stable)
 	}
-	res.Wcc, res.Status = t.showWcc(r.WCC), origin.StatusOf(c.noted(t, err))
+	res.Wcc, res.Status = t.showWcc(r.WCC), origin.StatusOf(c.noted(t, f.stale(c.ino, err)))
 	if err != nil {
-		if origin.IsGone(err) {
-			f.staleFile(c.ino)
-		}
 		return
 	}
 	f.sawVerifier(t, r.Verifier)
@@ -146,10 +143,7 @@ func (f *Filer) commitRange(ctx context.Context, as origin.Cred, ino *inode, off
 	sent := time.Now()
 	r, err := ino.target.origin.Commit(ctx, as, ino.oid, off, n)
 	if err != nil {
-		if origin.IsGone(err) {
-			f.staleFile(ino)
-		}
-		return r, err
+		return r, f.stale(ino, err)
 	}
 	f.sawVerifier(ino.target, r.Verifier)
 	ino.mu.Lock()
@@ -177,10 +171,7 @@ func (f *Filer) setattr(_ context.Context, req *nfs.Request, args *nfs.SetattrAr
 			guard = &args.Ctime
 		}
 		wcc, err := c.setAttr(f.lasting(), args.Attr, guard)
-		res.Wcc, res.Status = c.ino.target.showWcc(wcc), origin.StatusOf(c.noted(c.ino.target, err))
-		if origin.IsGone(err) {
-			f.staleFile(c.ino)
-		}
+		res.Wcc, res.Status = c.ino.target.showWcc(wcc), origin.StatusOf(c.noted(c.ino.target, f.stale(c.ino, err)))
 	})
 }
 
