@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,8 @@ type Limits struct {
 	MaxRecord   int           // bytes of one request (1 MiB + 64 KiB); a longer one closes its connection
 	InFlight    int           // requests of one connection that run at the same time (128)
 	Payload     int64         // bytes of all requests that run at the same time (256 MiB)
-	Connections int           // connections at the same time (1024); further ones are closed at once
+	Connections int           // connections at the same time (4096); further ones are closed at once
+	PerClient   int           // of these, those from one address (an eighth): the same
 	Idle        time.Duration // after which a connection without requests is closed (never)
 	Slow        time.Duration // for a started request to arrive, and for a reply to make headway (60 s)
 	Sendfile    int           // bytes of a file range from which it goes by sendfile (32 KiB)
@@ -46,7 +48,10 @@ func (l Limits) withDefaults() Limits {
 		l.Payload = 256 << 20
 	}
 	if l.Connections <= 0 {
-		l.Connections = 1024
+		l.Connections = 4096
+	}
+	if l.PerClient <= 0 {
+		l.PerClient = max(l.Connections/8, 1)
 	}
 	if l.Slow <= 0 {
 		l.Slow = time.Minute
@@ -80,7 +85,8 @@ type Server struct {
 	closed    bool // guarded by mu, as are:
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
-	serving   sync.WaitGroup // connections; Add under mu and only while not closed
+	clients   map[netip.Addr]int // connections of an address
+	serving   sync.WaitGroup     // connections; Add under mu and only while not closed
 }
 
 // NewServer returns a server of the programs.
@@ -93,6 +99,7 @@ func NewServer(programs []Program, limits Limits, hooks Hooks) *Server {
 		payload:   semaphore.NewWeighted(limits.Payload),
 		listeners: map[net.Listener]struct{}{},
 		conns:     map[*conn]struct{}{},
+		clients:   map[netip.Addr]int{},
 	}
 }
 
@@ -160,12 +167,14 @@ func (s *Server) addListener(l net.Listener) bool {
 func (s *Server) start(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
-	if s.closed || len(s.conns) >= s.limits.Connections {
+	client := c.peer.Addr()
+	if s.closed || len(s.conns) >= s.limits.Connections || client.IsValid() && s.clients[client] >= s.limits.PerClient {
 		s.mu.Unlock()
 		nc.Close()
 		return
 	}
 	s.conns[c] = struct{}{}
+	s.clients[client]++
 	s.serving.Add(1)
 	s.mu.Unlock()
 	go func() {
@@ -176,6 +185,9 @@ func (s *Server) start(nc net.Conn) {
 		cause := c.serve()
 		s.mu.Lock()
 		delete(s.conns, c)
+		if s.clients[client]--; s.clients[client] == 0 {
+			delete(s.clients, client)
+		}
 		s.mu.Unlock()
 		if s.hooks.Closed != nil {
 			s.hooks.Closed(c.id, cause)

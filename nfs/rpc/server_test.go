@@ -218,6 +218,50 @@ func TestBrokenPeersHurtNobodyElse(t *testing.T) {
 	}
 }
 
+// A client that opens one connection after the other gets so many, and takes none from another.
+func TestConnectionsOfAClientAreBounded(t *testing.T) {
+	_, addr := serve(t, newEcho(), Limits{Connections: 6, PerClient: 4})
+	from := func(address string) raw {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+		nc, err := d.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { nc.Close() })
+		_ = nc.SetDeadline(time.Now().Add(time.Minute))
+		return raw{t, nc}
+	}
+	asks := func(r raw) {
+		t.Helper()
+		r.send(call(1, 3, procEcho, xdr.AppendString(nil, "ok")))
+		if _, _, err := r.reply(); err != nil {
+			t.Error(err)
+		}
+	}
+	var greedy []raw
+	for range 4 {
+		greedy = append(greedy, from("127.0.0.2"))
+		asks(greedy[len(greedy)-1])
+	}
+	for range 10 {
+		from("127.0.0.2").closed()
+	}
+	other := from("127.0.0.3")
+	asks(other)
+	greedy[0].Close()
+	for { // when the server has noticed, there is room again
+		r := from("127.0.0.2")
+		if _, err := r.Write(call(1, 3, procEcho, xdr.AppendString(nil, "ok"))); err != nil {
+			continue
+		}
+		if n, _ := r.Read(make([]byte, 64)); n > 0 {
+			break
+		}
+	}
+	asks(greedy[1])
+	asks(other)
+}
+
 func TestCallsInFlightAreBounded(t *testing.T) {
 	e := newEcho()
 	_, addr := serve(t, e, Limits{InFlight: 4})
