@@ -18,6 +18,7 @@ type FilerCmd struct {
 	Serve  FilerRunCmd    `cmd:"" name:"run" default:"withargs" help:"Run a filer (what \"spillway filer\" alone does)."`
 	Status FilerStatusCmd `cmd:"" help:"Show what a filer does, live."`
 	Prime  FilerPrimeCmd  `cmd:"" help:"Load files ahead of time: priming jobs of the filer on this machine."`
+	Dirty  FilerDirtyCmd  `cmd:"" help:"Files that have not landed at the storage: list them, end what cannot land."`
 }
 
 // FilerRunCmd runs a filer. What the flags say goes before what the file says.

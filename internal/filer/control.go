@@ -19,21 +19,26 @@ import (
 )
 
 // control answers the filer control service (api/proto/spillway/filer/v1).
-type control struct{ f *Filer }
+type control struct {
+	f     *Filer
+	local bool // over the socket in the cache directory
+}
 
 var _ filerv1connect.FilerServiceHandler = control{}
 
-// Control returns the handler of the control service. who tells the caller of a request; nil asks its TLS certificate.
-func (f *Filer) Control(who func(*http.Request) (identity.Subject, error)) http.Handler {
-	if who == nil {
-		who = func(r *http.Request) (identity.Subject, error) {
-			if r.TLS == nil {
-				return identity.Subject{}, fault.New(fault.Denied, "no TLS")
-			}
-			return identity.PeerSubject(*r.TLS)
+// Control returns the handler of the control service for callers with TLS certificates.
+func (f *Filer) Control() http.Handler {
+	return control{f, false}.handler(func(r *http.Request) (identity.Subject, error) {
+		if r.TLS == nil {
+			return identity.Subject{}, fault.New(fault.Denied, "no TLS")
 		}
-	}
-	_, service := filerv1connect.NewFilerServiceHandler(control{f}, connect.WithReadMaxBytes(16<<20))
+		return identity.PeerSubject(*r.TLS)
+	})
+}
+
+// handler serves; who tells the caller of a request.
+func (c control) handler(who func(*http.Request) (identity.Subject, error)) http.Handler {
+	_, service := filerv1connect.NewFilerServiceHandler(c, connect.WithReadMaxBytes(16<<20))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		subject, err := who(r)
 		ctx := context.WithValue(r.Context(), callerKey{}, caller{subject, err})

@@ -49,7 +49,7 @@ func serveControl(t *testing.T, r *running, c identity.Credentials) string {
 		t.Fatal(err)
 	}
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.Control(nil).ServeHTTP(w, req)
+		r.Control().ServeHTTP(w, req)
 	})}
 	done := make(chan struct{})
 	go func() { defer close(done); s.Serve(l) }()

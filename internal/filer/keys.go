@@ -22,7 +22,7 @@ import (
 //	"j" name               priming job (primejobs.go)
 //	"w" inode id           state of a dirty file (dirtyrecord.go)
 //	"x" inode id           how often content records were declared void (8)
-//	"a" inode id           dirty data that was set aside (conflict.go)
+//	"a" inode id, time     dirty data that was set aside (aside.go)
 //	"c" target id          traffic counters (counters.go)
 func metaKey(name string) []byte { return append([]byte{'m'}, name...) }
 

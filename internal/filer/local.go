@@ -45,9 +45,11 @@ func (f *Filer) listenLocal(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
-// localCaller is who asks over the local socket.
-func localCaller(*http.Request) (identity.Subject, error) {
-	return identity.Subject{Role: identity.RoleServer, Name: "local"}, nil
+// localControl returns the handler of the control service for whoever may open the local socket.
+func (f *Filer) localControl() http.Handler {
+	return control{f, true}.handler(func(*http.Request) (identity.Subject, error) {
+		return identity.Subject{Role: identity.RoleServer, Name: "local"}, nil
+	})
 }
 
 // DialLocal returns a client of the filer that runs over a cache directory on this machine. Nothing is sent yet; LocalError
@@ -70,7 +72,7 @@ func localTransport(cacheDir string) *http.Transport {
 // local serves people on the filer's own machine: the control service, and the status with all that the filer counts.
 func (f *Filer) local() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", f.Control(localCaller))
+	mux.Handle("/", f.localControl())
 	mux.HandleFunc("GET /status", f.serveStatus)
 	return mux
 }

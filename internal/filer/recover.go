@@ -47,6 +47,10 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 			return err
 		}
 	}
+	if err := w.dropAsides(files); err != nil {
+		w.log.Abandon()
+		return err
+	}
 	for _, r := range files {
 		if err := w.restore(r); err != nil {
 			w.log.Abandon()
@@ -61,6 +65,18 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 		return err
 	}
 	return nil
+}
+
+// dropAsides forgets what was set aside and of which the log does not say yet that it is clean: whoever set it aside owns
+// the data file.
+func (w *writeBack) dropAsides(files map[uint64]*recovered) error {
+	asides, err := w.f.Asides()
+	for _, a := range asides {
+		if r := files[a.Inode]; r != nil && r.gen != 0 && r.gen == a.Gen {
+			delete(files, a.Inode)
+		}
+	}
+	return err
 }
 
 // replay applies one record to what is known so far.

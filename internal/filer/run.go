@@ -122,7 +122,7 @@ func (f *Filer) serveAll(ctx context.Context, c *File, ring *identity.Keyring, l
 	})
 	if l.control != nil {
 		at.Control = l.control.Addr().String()
-		g.Go(func() error { return serveHTTP(ctx, tls.NewListener(l.control, ring.ServerTLS(true)), f.Control(nil)) })
+		g.Go(func() error { return serveHTTP(ctx, tls.NewListener(l.control, ring.ServerTLS(true)), f.Control()) })
 	}
 	if ring != nil {
 		g.Go(func() error { renew(ctx, c, ring, f.log); return nil })

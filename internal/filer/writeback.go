@@ -30,6 +30,7 @@ type writeBack struct {
 	kick             chan struct{}
 	broken           chan struct{} // closed when nothing can be promised any more
 	checkpoints      sync.Mutex    // one at a time
+	ends             sync.Mutex    // likewise, and before all others
 
 	mu      sync.Mutex // a leaf; guards everything below
 	files   map[uint64]*inode
@@ -105,9 +106,14 @@ func (w *writeBack) openVerifier() error {
 	if len(v) == 9 && v[8] == 1 {
 		copy(w.verf[:], v)
 	} else {
-		rand.Read(w.verf[:])
+		w.verf = newVerifier()
 	}
 	return w.saveVerifier(0)
+}
+
+func newVerifier() (v nfs.Verifier) {
+	rand.Read(v[:])
+	return v
 }
 
 func (w *writeBack) saveVerifier(orderly byte) error {
@@ -131,7 +137,7 @@ func (w *writeBack) breakdown(err error) {
 		return
 	}
 	w.err = fault.WithHint(fault.Wrap(fault.Internal, err, "the cache disk failed"), "check the disk; the filer must start again to go on")
-	rand.Read(w.verf[:]) // unstable data may be lost
+	w.verf = newVerifier() // unstable data may be lost
 	close(w.broken)
 	w.f.log.Error("write-back has stopped: the cache disk failed", "error", err)
 }
@@ -192,8 +198,9 @@ func (w *writeBack) account(ino *inode) {
 	ino.owed = now
 }
 
-// clean forgets that a file is dirty. Called with its mu held.
-func (w *writeBack) clean(ino *inode) {
+// clean forgets that a file is dirty, and returns the log record that says so; 0: none has to. Until that is durable a
+// crash brings the file back, which is then written once more. Called with its mu held.
+func (w *writeBack) clean(ino *inode) uint64 {
 	d := ino.dirty
 	ino.dirty = nil
 	w.account(ino)
@@ -202,12 +209,13 @@ func (w *writeBack) clean(ino *inode) {
 	_, indexed := w.indexed[ino.id]
 	w.mu.Unlock()
 	if !d.logged && !indexed {
-		return
+		return 0
 	}
-	if _, err := w.log.AppendReserved(cleanRecord(ino.id)); err != nil && !errors.Is(err, wal.ErrClosed) {
-		// Until it is logged the file is written back once more after a crash, which finds that it has landed.
+	seq, err := w.log.AppendReserved(cleanRecord(ino.id))
+	if err != nil && !errors.Is(err, wal.ErrClosed) {
 		w.f.log.Warn("write-back log", "error", err)
 	}
+	return seq
 }
 
 func (w *writeBack) all() []*inode {

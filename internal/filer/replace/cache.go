@@ -95,10 +95,13 @@ func (c *Cache) Drop(p *Piece) {
 	p.bytes = 0
 }
 
-// Restore enters a piece of an earlier run, of n bytes. Pieces must come in the order of their last use, oldest first.
+// Restore enters a piece of an earlier run, of n bytes, once. Pieces must come in the order of their last use, oldest first.
 func (c *Cache) Restore(p *Piece, n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if p.in != nil {
+		return
+	}
 	p.bytes = n
 	c.kept.push(p)
 }

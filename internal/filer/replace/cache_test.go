@@ -139,6 +139,10 @@ func TestRestoredPiecesGoInTheOrderOfTheirUse(t *testing.T) {
 		p := &Piece{Key: file(n)}
 		w.pieces[p.Key] = p
 		w.Restore(p, w.size)
+		w.Restore(p, w.size)
+	}
+	if w.Bytes() != 100*w.size {
+		t.Errorf("%d bytes were restored", w.Bytes())
 	}
 	w.pieces[file(0)].Use(1)
 	for n := range uint64(20) {

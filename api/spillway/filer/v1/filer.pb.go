@@ -85,6 +85,120 @@ func (ChangePrimingRequest_Action) EnumDescriptor() ([]byte, []int) {
 	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{10, 0}
 }
 
+type UnlandedFile_State int32
+
+const (
+	UnlandedFile_STATE_UNSPECIFIED UnlandedFile_State = 0
+	// It lands when its delay is over.
+	UnlandedFile_STATE_WAITING UnlandedFile_State = 1
+	// It is landing.
+	UnlandedFile_STATE_WRITING UnlandedFile_State = 2
+	// The last try failed; there are more.
+	UnlandedFile_STATE_FAILING UnlandedFile_State = 3
+	// It never lands by itself.
+	UnlandedFile_STATE_ASIDE UnlandedFile_State = 4
+)
+
+// Enum value maps for UnlandedFile_State.
+var (
+	UnlandedFile_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_WAITING",
+		2: "STATE_WRITING",
+		3: "STATE_FAILING",
+		4: "STATE_ASIDE",
+	}
+	UnlandedFile_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_WAITING":     1,
+		"STATE_WRITING":     2,
+		"STATE_FAILING":     3,
+		"STATE_ASIDE":       4,
+	}
+)
+
+func (x UnlandedFile_State) Enum() *UnlandedFile_State {
+	p := new(UnlandedFile_State)
+	*p = x
+	return p
+}
+
+func (x UnlandedFile_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UnlandedFile_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_spillway_filer_v1_filer_proto_enumTypes[1].Descriptor()
+}
+
+func (UnlandedFile_State) Type() protoreflect.EnumType {
+	return &file_spillway_filer_v1_filer_proto_enumTypes[1]
+}
+
+func (x UnlandedFile_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UnlandedFile_State.Descriptor instead.
+func (UnlandedFile_State) EnumDescriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{17, 0}
+}
+
+type EndUnlandedRequest_Action int32
+
+const (
+	EndUnlandedRequest_ACTION_UNSPECIFIED EndUnlandedRequest_Action = 0
+	// Try to land it now. What was set aside lands as a copy beside its name.
+	EndUnlandedRequest_ACTION_RETRY EndUnlandedRequest_Action = 1
+	// Copy it to a folder of the filer's machine, then drop it. Only over the filer's local socket.
+	EndUnlandedRequest_ACTION_RESCUE EndUnlandedRequest_Action = 2
+	// Drop it.
+	EndUnlandedRequest_ACTION_DISCARD EndUnlandedRequest_Action = 3
+)
+
+// Enum value maps for EndUnlandedRequest_Action.
+var (
+	EndUnlandedRequest_Action_name = map[int32]string{
+		0: "ACTION_UNSPECIFIED",
+		1: "ACTION_RETRY",
+		2: "ACTION_RESCUE",
+		3: "ACTION_DISCARD",
+	}
+	EndUnlandedRequest_Action_value = map[string]int32{
+		"ACTION_UNSPECIFIED": 0,
+		"ACTION_RETRY":       1,
+		"ACTION_RESCUE":      2,
+		"ACTION_DISCARD":     3,
+	}
+)
+
+func (x EndUnlandedRequest_Action) Enum() *EndUnlandedRequest_Action {
+	p := new(EndUnlandedRequest_Action)
+	*p = x
+	return p
+}
+
+func (x EndUnlandedRequest_Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EndUnlandedRequest_Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_spillway_filer_v1_filer_proto_enumTypes[2].Descriptor()
+}
+
+func (EndUnlandedRequest_Action) Type() protoreflect.EnumType {
+	return &file_spillway_filer_v1_filer_proto_enumTypes[2]
+}
+
+func (x EndUnlandedRequest_Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EndUnlandedRequest_Action.Descriptor instead.
+func (EndUnlandedRequest_Action) EnumDescriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{19, 0}
+}
+
 type OpenSessionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Namespace path of the export, e.g. "/nas".
@@ -1167,6 +1281,341 @@ func (x *Receipt) GetSerial() uint64 {
 	return 0
 }
 
+type ListUnlandedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many; 0: as many as there are, up to 10,000.
+	Limit         uint32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUnlandedRequest) Reset() {
+	*x = ListUnlandedRequest{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUnlandedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUnlandedRequest) ProtoMessage() {}
+
+func (x *ListUnlandedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUnlandedRequest.ProtoReflect.Descriptor instead.
+func (*ListUnlandedRequest) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListUnlandedRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type UnlandedFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names it in EndUnlanded.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Where it was last seen, in this filer's namespace. Folders that are not known any more are "...".
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Size uint64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	// Bytes of it that only this filer has.
+	Bytes       uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	FirstChange *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=first_change,json=firstChange,proto3" json:"first_change,omitempty"`
+	LastChange  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_change,json=lastChange,proto3" json:"last_change,omitempty"`
+	State       UnlandedFile_State     `protobuf:"varint,7,opt,name=state,proto3,enum=spillway.filer.v1.UnlandedFile_State" json:"state,omitempty"`
+	// Failures in a row.
+	Tries uint32 `protobuf:"varint,8,opt,name=tries,proto3" json:"tries,omitempty"`
+	// Why the last try failed, or why the file was set aside.
+	Reason        string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnlandedFile) Reset() {
+	*x = UnlandedFile{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnlandedFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnlandedFile) ProtoMessage() {}
+
+func (x *UnlandedFile) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnlandedFile.ProtoReflect.Descriptor instead.
+func (*UnlandedFile) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UnlandedFile) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UnlandedFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *UnlandedFile) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *UnlandedFile) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *UnlandedFile) GetFirstChange() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstChange
+	}
+	return nil
+}
+
+func (x *UnlandedFile) GetLastChange() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastChange
+	}
+	return nil
+}
+
+func (x *UnlandedFile) GetState() UnlandedFile_State {
+	if x != nil {
+		return x.State
+	}
+	return UnlandedFile_STATE_UNSPECIFIED
+}
+
+func (x *UnlandedFile) GetTries() uint32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *UnlandedFile) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ListUnlandedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Files []*UnlandedFile        `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	// Of all there are.
+	Total         uint64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUnlandedResponse) Reset() {
+	*x = ListUnlandedResponse{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUnlandedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUnlandedResponse) ProtoMessage() {}
+
+func (x *ListUnlandedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUnlandedResponse.ProtoReflect.Descriptor instead.
+func (*ListUnlandedResponse) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListUnlandedResponse) GetFiles() []*UnlandedFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *ListUnlandedResponse) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type EndUnlandedRequest struct {
+	state  protoimpl.MessageState    `protogen:"open.v1"`
+	Id     string                    `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Action EndUnlandedRequest_Action `protobuf:"varint,2,opt,name=action,proto3,enum=spillway.filer.v1.EndUnlandedRequest_Action" json:"action,omitempty"`
+	// For ACTION_RESCUE: an absolute path.
+	Folder        string `protobuf:"bytes,3,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndUnlandedRequest) Reset() {
+	*x = EndUnlandedRequest{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndUnlandedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndUnlandedRequest) ProtoMessage() {}
+
+func (x *EndUnlandedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndUnlandedRequest.ProtoReflect.Descriptor instead.
+func (*EndUnlandedRequest) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *EndUnlandedRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *EndUnlandedRequest) GetAction() EndUnlandedRequest_Action {
+	if x != nil {
+		return x.Action
+	}
+	return EndUnlandedRequest_ACTION_UNSPECIFIED
+}
+
+func (x *EndUnlandedRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type EndUnlandedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path that the file had.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Where it is now: a path of the namespace, for ACTION_RESCUE one of the filer's machine; empty: where it was, or nowhere.
+	Copy string `protobuf:"bytes,2,opt,name=copy,proto3" json:"copy,omitempty"`
+	// Bytes of the copy that neither the filer nor its storage has any more: they are zeros.
+	MissingBytes  uint64 `protobuf:"varint,3,opt,name=missing_bytes,json=missingBytes,proto3" json:"missing_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndUnlandedResponse) Reset() {
+	*x = EndUnlandedResponse{}
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndUnlandedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndUnlandedResponse) ProtoMessage() {}
+
+func (x *EndUnlandedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndUnlandedResponse.ProtoReflect.Descriptor instead.
+func (*EndUnlandedResponse) Descriptor() ([]byte, []int) {
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *EndUnlandedResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *EndUnlandedResponse) GetCopy() string {
+	if x != nil {
+		return x.Copy
+	}
+	return ""
+}
+
+func (x *EndUnlandedResponse) GetMissingBytes() uint64 {
+	if x != nil {
+		return x.MissingBytes
+	}
+	return 0
+}
+
 type RevalidateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Paths         []string               `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
@@ -1176,7 +1625,7 @@ type RevalidateRequest struct {
 
 func (x *RevalidateRequest) Reset() {
 	*x = RevalidateRequest{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1637,7 @@ func (x *RevalidateRequest) String() string {
 func (*RevalidateRequest) ProtoMessage() {}
 
 func (x *RevalidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[16]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1650,7 @@ func (x *RevalidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevalidateRequest.ProtoReflect.Descriptor instead.
 func (*RevalidateRequest) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{16}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RevalidateRequest) GetPaths() []string {
@@ -1222,7 +1671,7 @@ type RevalidateResponse struct {
 
 func (x *RevalidateResponse) Reset() {
 	*x = RevalidateResponse{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1683,7 @@ func (x *RevalidateResponse) String() string {
 func (*RevalidateResponse) ProtoMessage() {}
 
 func (x *RevalidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[17]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1696,7 @@ func (x *RevalidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevalidateResponse.ProtoReflect.Descriptor instead.
 func (*RevalidateResponse) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{17}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RevalidateResponse) GetChanged() []string {
@@ -1272,7 +1721,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1733,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[18]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1746,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{18}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{23}
 }
 
 type StatusResponse struct {
@@ -1314,7 +1763,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[19]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1326,7 +1775,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[19]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1339,7 +1788,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{19}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatusResponse) GetName() string {
@@ -1400,7 +1849,7 @@ type ExportStatus struct {
 
 func (x *ExportStatus) Reset() {
 	*x = ExportStatus{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[20]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1861,7 @@ func (x *ExportStatus) String() string {
 func (*ExportStatus) ProtoMessage() {}
 
 func (x *ExportStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[20]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1874,7 @@ func (x *ExportStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatus.ProtoReflect.Descriptor instead.
 func (*ExportStatus) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{20}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExportStatus) GetPath() string {
@@ -1491,7 +1940,7 @@ type OriginTraffic struct {
 
 func (x *OriginTraffic) Reset() {
 	*x = OriginTraffic{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[21]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1952,7 @@ func (x *OriginTraffic) String() string {
 func (*OriginTraffic) ProtoMessage() {}
 
 func (x *OriginTraffic) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[21]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1965,7 @@ func (x *OriginTraffic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OriginTraffic.ProtoReflect.Descriptor instead.
 func (*OriginTraffic) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{21}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OriginTraffic) GetBytesReadDemand() uint64 {
@@ -1599,7 +2048,7 @@ type SessionStatus struct {
 
 func (x *SessionStatus) Reset() {
 	*x = SessionStatus{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[22]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1611,7 +2060,7 @@ func (x *SessionStatus) String() string {
 func (*SessionStatus) ProtoMessage() {}
 
 func (x *SessionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[22]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1624,7 +2073,7 @@ func (x *SessionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionStatus.ProtoReflect.Descriptor instead.
 func (*SessionStatus) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{22}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SessionStatus) GetSessionId() uint64 {
@@ -1702,7 +2151,7 @@ type CacheStatus struct {
 
 func (x *CacheStatus) Reset() {
 	*x = CacheStatus{}
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[23]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +2163,7 @@ func (x *CacheStatus) String() string {
 func (*CacheStatus) ProtoMessage() {}
 
 func (x *CacheStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_filer_v1_filer_proto_msgTypes[23]
+	mi := &file_spillway_filer_v1_filer_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +2176,7 @@ func (x *CacheStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheStatus.ProtoReflect.Descriptor instead.
 func (*CacheStatus) Descriptor() ([]byte, []int) {
-	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{23}
+	return file_spillway_filer_v1_filer_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CacheStatus) GetCapacityBytes() uint64 {
@@ -1854,7 +2303,42 @@ const file_spillway_filer_v1_filer_proto_rawDesc = "" +
 	"\x05mtime\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05mtime\x12\x14\n" +
 	"\x05filer\x18\x05 \x01(\tR\x05filer\x122\n" +
 	"\x06issued\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06issued\x12\x16\n" +
-	"\x06serial\x18\a \x01(\x04R\x06serial\")\n" +
+	"\x06serial\x18\a \x01(\x04R\x06serial\"+\n" +
+	"\x13ListUnlandedRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\"\xad\x03\n" +
+	"\fUnlandedFile\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12=\n" +
+	"\ffirst_change\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vfirstChange\x12;\n" +
+	"\vlast_change\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastChange\x12;\n" +
+	"\x05state\x18\a \x01(\x0e2%.spillway.filer.v1.UnlandedFile.StateR\x05state\x12\x14\n" +
+	"\x05tries\x18\b \x01(\rR\x05tries\x12\x16\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason\"h\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTATE_WAITING\x10\x01\x12\x11\n" +
+	"\rSTATE_WRITING\x10\x02\x12\x11\n" +
+	"\rSTATE_FAILING\x10\x03\x12\x0f\n" +
+	"\vSTATE_ASIDE\x10\x04\"c\n" +
+	"\x14ListUnlandedResponse\x125\n" +
+	"\x05files\x18\x01 \x03(\v2\x1f.spillway.filer.v1.UnlandedFileR\x05files\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x04R\x05total\"\xdd\x01\n" +
+	"\x12EndUnlandedRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12D\n" +
+	"\x06action\x18\x02 \x01(\x0e2,.spillway.filer.v1.EndUnlandedRequest.ActionR\x06action\x12\x16\n" +
+	"\x06folder\x18\x03 \x01(\tR\x06folder\"Y\n" +
+	"\x06Action\x12\x16\n" +
+	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fACTION_RETRY\x10\x01\x12\x11\n" +
+	"\rACTION_RESCUE\x10\x02\x12\x12\n" +
+	"\x0eACTION_DISCARD\x10\x03\"b\n" +
+	"\x13EndUnlandedResponse\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
+	"\x04copy\x18\x02 \x01(\tR\x04copy\x12#\n" +
+	"\rmissing_bytes\x18\x03 \x01(\x04R\fmissingBytes\")\n" +
 	"\x11RevalidateRequest\x12\x14\n" +
 	"\x05paths\x18\x01 \x03(\tR\x05paths\"d\n" +
 	"\x12RevalidateResponse\x12\x18\n" +
@@ -1903,7 +2387,7 @@ const file_spillway_filer_v1_filer_proto_rawDesc = "" +
 	"\n" +
 	"used_bytes\x18\x02 \x01(\x04R\tusedBytes\x12\x16\n" +
 	"\x06inodes\x18\x03 \x01(\x04R\x06inodes\x12#\n" +
-	"\revicted_bytes\x18\x04 \x01(\x04R\fevictedBytes2\x8a\x06\n" +
+	"\revicted_bytes\x18\x04 \x01(\x04R\fevictedBytes2\xc9\a\n" +
 	"\fFilerService\x12\\\n" +
 	"\vOpenSession\x12%.spillway.filer.v1.OpenSessionRequest\x1a&.spillway.filer.v1.OpenSessionResponse\x12J\n" +
 	"\x05Fence\x12\x1f.spillway.filer.v1.FenceRequest\x1a .spillway.filer.v1.FenceResponse\x12L\n" +
@@ -1911,7 +2395,9 @@ const file_spillway_filer_v1_filer_proto_rawDesc = "" +
 	"\fStartPriming\x12&.spillway.filer.v1.StartPrimingRequest\x1a\x1d.spillway.filer.v1.PrimingJob\x12\\\n" +
 	"\vListPriming\x12%.spillway.filer.v1.ListPrimingRequest\x1a&.spillway.filer.v1.ListPrimingResponse\x12W\n" +
 	"\rChangePriming\x12'.spillway.filer.v1.ChangePrimingRequest\x1a\x1d.spillway.filer.v1.PrimingJob\x12J\n" +
-	"\x05Flush\x12\x1f.spillway.filer.v1.FlushRequest\x1a .spillway.filer.v1.FlushResponse\x12Y\n" +
+	"\x05Flush\x12\x1f.spillway.filer.v1.FlushRequest\x1a .spillway.filer.v1.FlushResponse\x12_\n" +
+	"\fListUnlanded\x12&.spillway.filer.v1.ListUnlandedRequest\x1a'.spillway.filer.v1.ListUnlandedResponse\x12\\\n" +
+	"\vEndUnlanded\x12%.spillway.filer.v1.EndUnlandedRequest\x1a&.spillway.filer.v1.EndUnlandedResponse\x12Y\n" +
 	"\n" +
 	"Revalidate\x12$.spillway.filer.v1.RevalidateRequest\x1a%.spillway.filer.v1.RevalidateResponse\x12M\n" +
 	"\x06Status\x12 .spillway.filer.v1.StatusRequest\x1a!.spillway.filer.v1.StatusResponseB<Z:github.com/spillway/spillway/api/spillway/filer/v1;filerv1b\x06proto3"
@@ -1928,79 +2414,95 @@ func file_spillway_filer_v1_filer_proto_rawDescGZIP() []byte {
 	return file_spillway_filer_v1_filer_proto_rawDescData
 }
 
-var file_spillway_filer_v1_filer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spillway_filer_v1_filer_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_spillway_filer_v1_filer_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_spillway_filer_v1_filer_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_spillway_filer_v1_filer_proto_goTypes = []any{
 	(ChangePrimingRequest_Action)(0), // 0: spillway.filer.v1.ChangePrimingRequest.Action
-	(*OpenSessionRequest)(nil),       // 1: spillway.filer.v1.OpenSessionRequest
-	(*OpenSessionResponse)(nil),      // 2: spillway.filer.v1.OpenSessionResponse
-	(*FenceRequest)(nil),             // 3: spillway.filer.v1.FenceRequest
-	(*FenceResponse)(nil),            // 4: spillway.filer.v1.FenceResponse
-	(*DiscardedFile)(nil),            // 5: spillway.filer.v1.DiscardedFile
-	(*PrimeRequest)(nil),             // 6: spillway.filer.v1.PrimeRequest
-	(*PrimeProgress)(nil),            // 7: spillway.filer.v1.PrimeProgress
-	(*StartPrimingRequest)(nil),      // 8: spillway.filer.v1.StartPrimingRequest
-	(*ListPrimingRequest)(nil),       // 9: spillway.filer.v1.ListPrimingRequest
-	(*ListPrimingResponse)(nil),      // 10: spillway.filer.v1.ListPrimingResponse
-	(*ChangePrimingRequest)(nil),     // 11: spillway.filer.v1.ChangePrimingRequest
-	(*PrimingJob)(nil),               // 12: spillway.filer.v1.PrimingJob
-	(*PathError)(nil),                // 13: spillway.filer.v1.PathError
-	(*FlushRequest)(nil),             // 14: spillway.filer.v1.FlushRequest
-	(*FlushResponse)(nil),            // 15: spillway.filer.v1.FlushResponse
-	(*Receipt)(nil),                  // 16: spillway.filer.v1.Receipt
-	(*RevalidateRequest)(nil),        // 17: spillway.filer.v1.RevalidateRequest
-	(*RevalidateResponse)(nil),       // 18: spillway.filer.v1.RevalidateResponse
-	(*StatusRequest)(nil),            // 19: spillway.filer.v1.StatusRequest
-	(*StatusResponse)(nil),           // 20: spillway.filer.v1.StatusResponse
-	(*ExportStatus)(nil),             // 21: spillway.filer.v1.ExportStatus
-	(*OriginTraffic)(nil),            // 22: spillway.filer.v1.OriginTraffic
-	(*SessionStatus)(nil),            // 23: spillway.filer.v1.SessionStatus
-	(*CacheStatus)(nil),              // 24: spillway.filer.v1.CacheStatus
-	(*timestamppb.Timestamp)(nil),    // 25: google.protobuf.Timestamp
+	(UnlandedFile_State)(0),          // 1: spillway.filer.v1.UnlandedFile.State
+	(EndUnlandedRequest_Action)(0),   // 2: spillway.filer.v1.EndUnlandedRequest.Action
+	(*OpenSessionRequest)(nil),       // 3: spillway.filer.v1.OpenSessionRequest
+	(*OpenSessionResponse)(nil),      // 4: spillway.filer.v1.OpenSessionResponse
+	(*FenceRequest)(nil),             // 5: spillway.filer.v1.FenceRequest
+	(*FenceResponse)(nil),            // 6: spillway.filer.v1.FenceResponse
+	(*DiscardedFile)(nil),            // 7: spillway.filer.v1.DiscardedFile
+	(*PrimeRequest)(nil),             // 8: spillway.filer.v1.PrimeRequest
+	(*PrimeProgress)(nil),            // 9: spillway.filer.v1.PrimeProgress
+	(*StartPrimingRequest)(nil),      // 10: spillway.filer.v1.StartPrimingRequest
+	(*ListPrimingRequest)(nil),       // 11: spillway.filer.v1.ListPrimingRequest
+	(*ListPrimingResponse)(nil),      // 12: spillway.filer.v1.ListPrimingResponse
+	(*ChangePrimingRequest)(nil),     // 13: spillway.filer.v1.ChangePrimingRequest
+	(*PrimingJob)(nil),               // 14: spillway.filer.v1.PrimingJob
+	(*PathError)(nil),                // 15: spillway.filer.v1.PathError
+	(*FlushRequest)(nil),             // 16: spillway.filer.v1.FlushRequest
+	(*FlushResponse)(nil),            // 17: spillway.filer.v1.FlushResponse
+	(*Receipt)(nil),                  // 18: spillway.filer.v1.Receipt
+	(*ListUnlandedRequest)(nil),      // 19: spillway.filer.v1.ListUnlandedRequest
+	(*UnlandedFile)(nil),             // 20: spillway.filer.v1.UnlandedFile
+	(*ListUnlandedResponse)(nil),     // 21: spillway.filer.v1.ListUnlandedResponse
+	(*EndUnlandedRequest)(nil),       // 22: spillway.filer.v1.EndUnlandedRequest
+	(*EndUnlandedResponse)(nil),      // 23: spillway.filer.v1.EndUnlandedResponse
+	(*RevalidateRequest)(nil),        // 24: spillway.filer.v1.RevalidateRequest
+	(*RevalidateResponse)(nil),       // 25: spillway.filer.v1.RevalidateResponse
+	(*StatusRequest)(nil),            // 26: spillway.filer.v1.StatusRequest
+	(*StatusResponse)(nil),           // 27: spillway.filer.v1.StatusResponse
+	(*ExportStatus)(nil),             // 28: spillway.filer.v1.ExportStatus
+	(*OriginTraffic)(nil),            // 29: spillway.filer.v1.OriginTraffic
+	(*SessionStatus)(nil),            // 30: spillway.filer.v1.SessionStatus
+	(*CacheStatus)(nil),              // 31: spillway.filer.v1.CacheStatus
+	(*timestamppb.Timestamp)(nil),    // 32: google.protobuf.Timestamp
 }
 var file_spillway_filer_v1_filer_proto_depIdxs = []int32{
-	5,  // 0: spillway.filer.v1.FenceResponse.discarded:type_name -> spillway.filer.v1.DiscardedFile
-	13, // 1: spillway.filer.v1.PrimeProgress.errors:type_name -> spillway.filer.v1.PathError
-	12, // 2: spillway.filer.v1.ListPrimingResponse.jobs:type_name -> spillway.filer.v1.PrimingJob
+	7,  // 0: spillway.filer.v1.FenceResponse.discarded:type_name -> spillway.filer.v1.DiscardedFile
+	15, // 1: spillway.filer.v1.PrimeProgress.errors:type_name -> spillway.filer.v1.PathError
+	14, // 2: spillway.filer.v1.ListPrimingResponse.jobs:type_name -> spillway.filer.v1.PrimingJob
 	0,  // 3: spillway.filer.v1.ChangePrimingRequest.action:type_name -> spillway.filer.v1.ChangePrimingRequest.Action
-	25, // 4: spillway.filer.v1.PrimingJob.created:type_name -> google.protobuf.Timestamp
-	25, // 5: spillway.filer.v1.PrimingJob.started:type_name -> google.protobuf.Timestamp
-	25, // 6: spillway.filer.v1.PrimingJob.ended:type_name -> google.protobuf.Timestamp
-	7,  // 7: spillway.filer.v1.PrimingJob.progress:type_name -> spillway.filer.v1.PrimeProgress
-	16, // 8: spillway.filer.v1.FlushResponse.receipts:type_name -> spillway.filer.v1.Receipt
-	13, // 9: spillway.filer.v1.FlushResponse.errors:type_name -> spillway.filer.v1.PathError
-	25, // 10: spillway.filer.v1.Receipt.mtime:type_name -> google.protobuf.Timestamp
-	25, // 11: spillway.filer.v1.Receipt.issued:type_name -> google.protobuf.Timestamp
-	13, // 12: spillway.filer.v1.RevalidateResponse.errors:type_name -> spillway.filer.v1.PathError
-	25, // 13: spillway.filer.v1.StatusResponse.started:type_name -> google.protobuf.Timestamp
-	21, // 14: spillway.filer.v1.StatusResponse.exports:type_name -> spillway.filer.v1.ExportStatus
-	23, // 15: spillway.filer.v1.StatusResponse.sessions:type_name -> spillway.filer.v1.SessionStatus
-	24, // 16: spillway.filer.v1.StatusResponse.cache:type_name -> spillway.filer.v1.CacheStatus
-	22, // 17: spillway.filer.v1.ExportStatus.traffic:type_name -> spillway.filer.v1.OriginTraffic
-	25, // 18: spillway.filer.v1.SessionStatus.opened:type_name -> google.protobuf.Timestamp
-	1,  // 19: spillway.filer.v1.FilerService.OpenSession:input_type -> spillway.filer.v1.OpenSessionRequest
-	3,  // 20: spillway.filer.v1.FilerService.Fence:input_type -> spillway.filer.v1.FenceRequest
-	6,  // 21: spillway.filer.v1.FilerService.Prime:input_type -> spillway.filer.v1.PrimeRequest
-	8,  // 22: spillway.filer.v1.FilerService.StartPriming:input_type -> spillway.filer.v1.StartPrimingRequest
-	9,  // 23: spillway.filer.v1.FilerService.ListPriming:input_type -> spillway.filer.v1.ListPrimingRequest
-	11, // 24: spillway.filer.v1.FilerService.ChangePriming:input_type -> spillway.filer.v1.ChangePrimingRequest
-	14, // 25: spillway.filer.v1.FilerService.Flush:input_type -> spillway.filer.v1.FlushRequest
-	17, // 26: spillway.filer.v1.FilerService.Revalidate:input_type -> spillway.filer.v1.RevalidateRequest
-	19, // 27: spillway.filer.v1.FilerService.Status:input_type -> spillway.filer.v1.StatusRequest
-	2,  // 28: spillway.filer.v1.FilerService.OpenSession:output_type -> spillway.filer.v1.OpenSessionResponse
-	4,  // 29: spillway.filer.v1.FilerService.Fence:output_type -> spillway.filer.v1.FenceResponse
-	7,  // 30: spillway.filer.v1.FilerService.Prime:output_type -> spillway.filer.v1.PrimeProgress
-	12, // 31: spillway.filer.v1.FilerService.StartPriming:output_type -> spillway.filer.v1.PrimingJob
-	10, // 32: spillway.filer.v1.FilerService.ListPriming:output_type -> spillway.filer.v1.ListPrimingResponse
-	12, // 33: spillway.filer.v1.FilerService.ChangePriming:output_type -> spillway.filer.v1.PrimingJob
-	15, // 34: spillway.filer.v1.FilerService.Flush:output_type -> spillway.filer.v1.FlushResponse
-	18, // 35: spillway.filer.v1.FilerService.Revalidate:output_type -> spillway.filer.v1.RevalidateResponse
-	20, // 36: spillway.filer.v1.FilerService.Status:output_type -> spillway.filer.v1.StatusResponse
-	28, // [28:37] is the sub-list for method output_type
-	19, // [19:28] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	32, // 4: spillway.filer.v1.PrimingJob.created:type_name -> google.protobuf.Timestamp
+	32, // 5: spillway.filer.v1.PrimingJob.started:type_name -> google.protobuf.Timestamp
+	32, // 6: spillway.filer.v1.PrimingJob.ended:type_name -> google.protobuf.Timestamp
+	9,  // 7: spillway.filer.v1.PrimingJob.progress:type_name -> spillway.filer.v1.PrimeProgress
+	18, // 8: spillway.filer.v1.FlushResponse.receipts:type_name -> spillway.filer.v1.Receipt
+	15, // 9: spillway.filer.v1.FlushResponse.errors:type_name -> spillway.filer.v1.PathError
+	32, // 10: spillway.filer.v1.Receipt.mtime:type_name -> google.protobuf.Timestamp
+	32, // 11: spillway.filer.v1.Receipt.issued:type_name -> google.protobuf.Timestamp
+	32, // 12: spillway.filer.v1.UnlandedFile.first_change:type_name -> google.protobuf.Timestamp
+	32, // 13: spillway.filer.v1.UnlandedFile.last_change:type_name -> google.protobuf.Timestamp
+	1,  // 14: spillway.filer.v1.UnlandedFile.state:type_name -> spillway.filer.v1.UnlandedFile.State
+	20, // 15: spillway.filer.v1.ListUnlandedResponse.files:type_name -> spillway.filer.v1.UnlandedFile
+	2,  // 16: spillway.filer.v1.EndUnlandedRequest.action:type_name -> spillway.filer.v1.EndUnlandedRequest.Action
+	15, // 17: spillway.filer.v1.RevalidateResponse.errors:type_name -> spillway.filer.v1.PathError
+	32, // 18: spillway.filer.v1.StatusResponse.started:type_name -> google.protobuf.Timestamp
+	28, // 19: spillway.filer.v1.StatusResponse.exports:type_name -> spillway.filer.v1.ExportStatus
+	30, // 20: spillway.filer.v1.StatusResponse.sessions:type_name -> spillway.filer.v1.SessionStatus
+	31, // 21: spillway.filer.v1.StatusResponse.cache:type_name -> spillway.filer.v1.CacheStatus
+	29, // 22: spillway.filer.v1.ExportStatus.traffic:type_name -> spillway.filer.v1.OriginTraffic
+	32, // 23: spillway.filer.v1.SessionStatus.opened:type_name -> google.protobuf.Timestamp
+	3,  // 24: spillway.filer.v1.FilerService.OpenSession:input_type -> spillway.filer.v1.OpenSessionRequest
+	5,  // 25: spillway.filer.v1.FilerService.Fence:input_type -> spillway.filer.v1.FenceRequest
+	8,  // 26: spillway.filer.v1.FilerService.Prime:input_type -> spillway.filer.v1.PrimeRequest
+	10, // 27: spillway.filer.v1.FilerService.StartPriming:input_type -> spillway.filer.v1.StartPrimingRequest
+	11, // 28: spillway.filer.v1.FilerService.ListPriming:input_type -> spillway.filer.v1.ListPrimingRequest
+	13, // 29: spillway.filer.v1.FilerService.ChangePriming:input_type -> spillway.filer.v1.ChangePrimingRequest
+	16, // 30: spillway.filer.v1.FilerService.Flush:input_type -> spillway.filer.v1.FlushRequest
+	19, // 31: spillway.filer.v1.FilerService.ListUnlanded:input_type -> spillway.filer.v1.ListUnlandedRequest
+	22, // 32: spillway.filer.v1.FilerService.EndUnlanded:input_type -> spillway.filer.v1.EndUnlandedRequest
+	24, // 33: spillway.filer.v1.FilerService.Revalidate:input_type -> spillway.filer.v1.RevalidateRequest
+	26, // 34: spillway.filer.v1.FilerService.Status:input_type -> spillway.filer.v1.StatusRequest
+	4,  // 35: spillway.filer.v1.FilerService.OpenSession:output_type -> spillway.filer.v1.OpenSessionResponse
+	6,  // 36: spillway.filer.v1.FilerService.Fence:output_type -> spillway.filer.v1.FenceResponse
+	9,  // 37: spillway.filer.v1.FilerService.Prime:output_type -> spillway.filer.v1.PrimeProgress
+	14, // 38: spillway.filer.v1.FilerService.StartPriming:output_type -> spillway.filer.v1.PrimingJob
+	12, // 39: spillway.filer.v1.FilerService.ListPriming:output_type -> spillway.filer.v1.ListPrimingResponse
+	14, // 40: spillway.filer.v1.FilerService.ChangePriming:output_type -> spillway.filer.v1.PrimingJob
+	17, // 41: spillway.filer.v1.FilerService.Flush:output_type -> spillway.filer.v1.FlushResponse
+	21, // 42: spillway.filer.v1.FilerService.ListUnlanded:output_type -> spillway.filer.v1.ListUnlandedResponse
+	23, // 43: spillway.filer.v1.FilerService.EndUnlanded:output_type -> spillway.filer.v1.EndUnlandedResponse
+	25, // 44: spillway.filer.v1.FilerService.Revalidate:output_type -> spillway.filer.v1.RevalidateResponse
+	27, // 45: spillway.filer.v1.FilerService.Status:output_type -> spillway.filer.v1.StatusResponse
+	35, // [35:46] is the sub-list for method output_type
+	24, // [24:35] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_spillway_filer_v1_filer_proto_init() }
@@ -2013,8 +2515,8 @@ func file_spillway_filer_v1_filer_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spillway_filer_v1_filer_proto_rawDesc), len(file_spillway_filer_v1_filer_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   24,
+			NumEnums:      3,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -57,6 +57,12 @@ const (
 	FilerServiceChangePrimingProcedure = "/spillway.filer.v1.FilerService/ChangePriming"
 	// FilerServiceFlushProcedure is the fully-qualified name of the FilerService's Flush RPC.
 	FilerServiceFlushProcedure = "/spillway.filer.v1.FilerService/Flush"
+	// FilerServiceListUnlandedProcedure is the fully-qualified name of the FilerService's ListUnlanded
+	// RPC.
+	FilerServiceListUnlandedProcedure = "/spillway.filer.v1.FilerService/ListUnlanded"
+	// FilerServiceEndUnlandedProcedure is the fully-qualified name of the FilerService's EndUnlanded
+	// RPC.
+	FilerServiceEndUnlandedProcedure = "/spillway.filer.v1.FilerService/EndUnlanded"
 	// FilerServiceRevalidateProcedure is the fully-qualified name of the FilerService's Revalidate RPC.
 	FilerServiceRevalidateProcedure = "/spillway.filer.v1.FilerService/Revalidate"
 	// FilerServiceStatusProcedure is the fully-qualified name of the FilerService's Status RPC.
@@ -87,6 +93,11 @@ type FilerServiceClient interface {
 	// Flush makes the paths durable at the storage and returns a receipt for each, issued by the last filer before the
 	// storage: a filer whose origin is a Spillway filer flushes itself, then asks that filer. Errors are per path.
 	Flush(context.Context, *connect.Request[v1.FlushRequest]) (*connect.Response[v1.FlushResponse], error)
+	// ListUnlanded lists the files of which this filer has something that their storage does not have, the oldest change
+	// first: what waits for its write-back, and what was set aside because it cannot land under its name.
+	ListUnlanded(context.Context, *connect.Request[v1.ListUnlandedRequest]) (*connect.Response[v1.ListUnlandedResponse], error)
+	// EndUnlanded deals with one of them. What has landed or was ended meanwhile is NOT_FOUND.
+	EndUnlanded(context.Context, *connect.Request[v1.EndUnlandedRequest]) (*connect.Response[v1.EndUnlandedResponse], error)
 	// Revalidate compares attributes, directories and negative entries of the paths with the storage itself, through a
 	// chain of filers, regardless of any usage model. When it returns, a new lookup sees what was landed before the call.
 	Revalidate(context.Context, *connect.Request[v1.RevalidateRequest]) (*connect.Response[v1.RevalidateResponse], error)
@@ -147,6 +158,18 @@ func NewFilerServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(filerServiceMethods.ByName("Flush")),
 			connect.WithClientOptions(opts...),
 		),
+		listUnlanded: connect.NewClient[v1.ListUnlandedRequest, v1.ListUnlandedResponse](
+			httpClient,
+			baseURL+FilerServiceListUnlandedProcedure,
+			connect.WithSchema(filerServiceMethods.ByName("ListUnlanded")),
+			connect.WithClientOptions(opts...),
+		),
+		endUnlanded: connect.NewClient[v1.EndUnlandedRequest, v1.EndUnlandedResponse](
+			httpClient,
+			baseURL+FilerServiceEndUnlandedProcedure,
+			connect.WithSchema(filerServiceMethods.ByName("EndUnlanded")),
+			connect.WithClientOptions(opts...),
+		),
 		revalidate: connect.NewClient[v1.RevalidateRequest, v1.RevalidateResponse](
 			httpClient,
 			baseURL+FilerServiceRevalidateProcedure,
@@ -171,6 +194,8 @@ type filerServiceClient struct {
 	listPriming   *connect.Client[v1.ListPrimingRequest, v1.ListPrimingResponse]
 	changePriming *connect.Client[v1.ChangePrimingRequest, v1.PrimingJob]
 	flush         *connect.Client[v1.FlushRequest, v1.FlushResponse]
+	listUnlanded  *connect.Client[v1.ListUnlandedRequest, v1.ListUnlandedResponse]
+	endUnlanded   *connect.Client[v1.EndUnlandedRequest, v1.EndUnlandedResponse]
 	revalidate    *connect.Client[v1.RevalidateRequest, v1.RevalidateResponse]
 	status        *connect.Client[v1.StatusRequest, v1.StatusResponse]
 }
@@ -210,6 +235,16 @@ func (c *filerServiceClient) Flush(ctx context.Context, req *connect.Request[v1.
 	return c.flush.CallUnary(ctx, req)
 }
 
+// ListUnlanded calls spillway.filer.v1.FilerService.ListUnlanded.
+func (c *filerServiceClient) ListUnlanded(ctx context.Context, req *connect.Request[v1.ListUnlandedRequest]) (*connect.Response[v1.ListUnlandedResponse], error) {
+	return c.listUnlanded.CallUnary(ctx, req)
+}
+
+// EndUnlanded calls spillway.filer.v1.FilerService.EndUnlanded.
+func (c *filerServiceClient) EndUnlanded(ctx context.Context, req *connect.Request[v1.EndUnlandedRequest]) (*connect.Response[v1.EndUnlandedResponse], error) {
+	return c.endUnlanded.CallUnary(ctx, req)
+}
+
 // Revalidate calls spillway.filer.v1.FilerService.Revalidate.
 func (c *filerServiceClient) Revalidate(ctx context.Context, req *connect.Request[v1.RevalidateRequest]) (*connect.Response[v1.RevalidateResponse], error) {
 	return c.revalidate.CallUnary(ctx, req)
@@ -244,6 +279,11 @@ type FilerServiceHandler interface {
 	// Flush makes the paths durable at the storage and returns a receipt for each, issued by the last filer before the
 	// storage: a filer whose origin is a Spillway filer flushes itself, then asks that filer. Errors are per path.
 	Flush(context.Context, *connect.Request[v1.FlushRequest]) (*connect.Response[v1.FlushResponse], error)
+	// ListUnlanded lists the files of which this filer has something that their storage does not have, the oldest change
+	// first: what waits for its write-back, and what was set aside because it cannot land under its name.
+	ListUnlanded(context.Context, *connect.Request[v1.ListUnlandedRequest]) (*connect.Response[v1.ListUnlandedResponse], error)
+	// EndUnlanded deals with one of them. What has landed or was ended meanwhile is NOT_FOUND.
+	EndUnlanded(context.Context, *connect.Request[v1.EndUnlandedRequest]) (*connect.Response[v1.EndUnlandedResponse], error)
 	// Revalidate compares attributes, directories and negative entries of the paths with the storage itself, through a
 	// chain of filers, regardless of any usage model. When it returns, a new lookup sees what was landed before the call.
 	Revalidate(context.Context, *connect.Request[v1.RevalidateRequest]) (*connect.Response[v1.RevalidateResponse], error)
@@ -300,6 +340,18 @@ func NewFilerServiceHandler(svc FilerServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(filerServiceMethods.ByName("Flush")),
 		connect.WithHandlerOptions(opts...),
 	)
+	filerServiceListUnlandedHandler := connect.NewUnaryHandler(
+		FilerServiceListUnlandedProcedure,
+		svc.ListUnlanded,
+		connect.WithSchema(filerServiceMethods.ByName("ListUnlanded")),
+		connect.WithHandlerOptions(opts...),
+	)
+	filerServiceEndUnlandedHandler := connect.NewUnaryHandler(
+		FilerServiceEndUnlandedProcedure,
+		svc.EndUnlanded,
+		connect.WithSchema(filerServiceMethods.ByName("EndUnlanded")),
+		connect.WithHandlerOptions(opts...),
+	)
 	filerServiceRevalidateHandler := connect.NewUnaryHandler(
 		FilerServiceRevalidateProcedure,
 		svc.Revalidate,
@@ -328,6 +380,10 @@ func NewFilerServiceHandler(svc FilerServiceHandler, opts ...connect.HandlerOpti
 			filerServiceChangePrimingHandler.ServeHTTP(w, r)
 		case FilerServiceFlushProcedure:
 			filerServiceFlushHandler.ServeHTTP(w, r)
+		case FilerServiceListUnlandedProcedure:
+			filerServiceListUnlandedHandler.ServeHTTP(w, r)
+		case FilerServiceEndUnlandedProcedure:
+			filerServiceEndUnlandedHandler.ServeHTTP(w, r)
 		case FilerServiceRevalidateProcedure:
 			filerServiceRevalidateHandler.ServeHTTP(w, r)
 		case FilerServiceStatusProcedure:
@@ -367,6 +423,14 @@ func (UnimplementedFilerServiceHandler) ChangePriming(context.Context, *connect.
 
 func (UnimplementedFilerServiceHandler) Flush(context.Context, *connect.Request[v1.FlushRequest]) (*connect.Response[v1.FlushResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("spillway.filer.v1.FilerService.Flush is not implemented"))
+}
+
+func (UnimplementedFilerServiceHandler) ListUnlanded(context.Context, *connect.Request[v1.ListUnlandedRequest]) (*connect.Response[v1.ListUnlandedResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("spillway.filer.v1.FilerService.ListUnlanded is not implemented"))
+}
+
+func (UnimplementedFilerServiceHandler) EndUnlanded(context.Context, *connect.Request[v1.EndUnlandedRequest]) (*connect.Response[v1.EndUnlandedResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("spillway.filer.v1.FilerService.EndUnlanded is not implemented"))
 }
 
 func (UnimplementedFilerServiceHandler) Revalidate(context.Context, *connect.Request[v1.RevalidateRequest]) (*connect.Response[v1.RevalidateResponse], error) {

@@ -37,14 +37,21 @@ func (w *writeBack) of(session uint64) []*inode {
 	})
 }
 
-// endDirty sets aside what has not landed. A write-back that is under way is stopped first, and waited for.
+// endDirty sets aside what has not landed of a session.
 func (w *writeBack) endDirty(ctx context.Context, ino *inode, session uint64, reason string) error {
+	_, err := w.stopAndSetAside(ctx, ino, "fenced: "+reason, func(d *dirty) bool { return slices.Contains(d.sessions, session) })
+	return err
+}
+
+// stopAndSetAside sets aside what is dirty of a file while want holds for it; nil: there is nothing such. A write-back that
+// is under way is stopped first, and waited for.
+func (w *writeBack) stopAndSetAside(ctx context.Context, ino *inode, reason string, want func(*dirty) bool) (*Aside, error) {
 	for {
 		ino.mu.Lock()
 		d := ino.dirty
-		if d == nil || !slices.Contains(d.sessions, session) {
+		if d == nil || !want(d) {
 			ino.mu.Unlock()
-			return nil
+			return nil, nil
 		}
 		r := d.run
 		if r == nil {
@@ -52,13 +59,13 @@ func (w *writeBack) endDirty(ctx context.Context, ino *inode, session uint64, re
 		}
 		ino.mu.Unlock()
 		if r == nil {
-			return w.setAside(ino, d, "fenced: "+reason)
+			return w.setAside(ino, d, reason)
 		}
 		r.cancel()
 		select {
 		case <-r.done:
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
