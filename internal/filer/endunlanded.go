@@ -169,7 +169,7 @@ func (w *writeBack) asideSource(ctx context.Context, a *Aside) (*copySource, fun
 	}
 	ino, err := w.f.inode(a.Inode)
 	if err != nil { // the file is gone: what is not here is nowhere
-		return src, done, nil
+		return src, done, nil //nolint:nilerr // as the comment says
 	}
 	x, err := ino.target.origin.GetAttr(ctx, a.As, ino.oid)
 	if err == nil && x.Pre() == a.Base {

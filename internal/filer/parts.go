@@ -242,7 +242,7 @@ func (f *Filer) makeHoles(holes []hole, later map[uint64]struct{}) {
 func (f *Filer) makeHole(h hole) error {
 	ino, err := f.inode(h.inode)
 	if err != nil {
-		return nil //nolint:nilerr // the file is gone, and its data file with it
+		return nil // the file is gone, and its data file with it
 	}
 	defer f.table.put(ino)
 	ino.mu.Lock()

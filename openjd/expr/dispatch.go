@@ -118,7 +118,7 @@ func (s *signature) match(args []Type, method bool) (cost int, result Type) {
 		case p.any:
 		case p.optional && t == NullType:
 		case p.variable:
-			if t == RangeType && p.typ.Depth == 1 && !(method && i == 0) {
+			if t == RangeType && p.typ.Depth == 1 && (!method || i > 0) {
 				t = ListOf(IntType)
 				cost++
 			}
@@ -137,7 +137,7 @@ func (s *signature) match(args []Type, method bool) (cost int, result Type) {
 				bound, isBound = item, true
 			}
 		case t == p.typ:
-		case !coercible(t, p.typ) || method && i == 0 && !(t.IsList() && t.Base == NullBase):
+		case !coercible(t, p.typ) || method && i == 0 && (!t.IsList() || t.Base != NullBase):
 			return -1, result
 		default:
 			cost++

@@ -131,14 +131,16 @@ func power(c *frame, a []Value) (Value, *Error) {
 	if exponent < 0 {
 		return c.floatPower(float64(base), float64(exponent))
 	}
-	result, ok := int64(1), true
+	result := int64(1)
 	for exponent > 0 {
 		if exponent&1 == 1 {
+			var ok bool
 			if result, ok = multiply(result, base); !ok {
 				return c.fail("the result does not fit into 64 bits")
 			}
 		}
 		if exponent >>= 1; exponent > 0 {
+			var ok bool
 			if base, ok = multiply(base, base); !ok {
 				return c.fail("the result does not fit into 64 bits")
 			}

@@ -167,7 +167,7 @@ func suffixes(name string) []string {
 // below returns the parts of p under other.
 func (p purePath) below(other purePath) ([]string, bool) {
 	same := func(a, b string) bool { return a == b || p.windows && strings.EqualFold(a, b) }
-	if p.uri != other.uri || !same(p.drive, other.drive) || p.root != other.root && !(p.uri && other.root == "") || len(other.parts) > len(p.parts) {
+	if p.uri != other.uri || !same(p.drive, other.drive) || p.root != other.root && (!p.uri || other.root != "") || len(other.parts) > len(p.parts) {
 		return nil, false
 	}
 	parts := other.parts

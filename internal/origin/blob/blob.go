@@ -2,7 +2,6 @@ package blob
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -117,11 +116,11 @@ func (o *Origin) Describe() string { return o.name }
 
 // Close drops what was written and never committed.
 func (o *Origin) Close() error {
-	err := o.staged.close()
+	o.staged.close()
 	if c, ok := o.store.(io.Closer); ok {
-		err = errors.Join(err, c.Close())
+		return c.Close()
 	}
-	return err
+	return nil
 }
 
 // now returns a time later than every time before, by this machine's clock as far as that goes.

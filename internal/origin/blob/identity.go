@@ -161,7 +161,7 @@ func (o *Origin) identify(ctx context.Context, kind byte, obj *Object, parent or
 func (o *Origin) elsewhere(ctx context.Context, id origin.ID, t token, key string) (bool, error) {
 	known, err := o.keyOf(id)
 	if err != nil || known == key {
-		return false, nil // nowhere
+		return false, nil //nolint:nilerr // nowhere
 	}
 	obj, err := o.head(ctx, known)
 	if errors.Is(err, ErrNotFound) {

@@ -106,11 +106,10 @@ func (s *stage) ids() (out []origin.ID) {
 	return out
 }
 
-func (s *stage) close() error {
+func (s *stage) close() {
 	for _, id := range s.ids() {
 		s.drop(id)
 	}
-	return nil
 }
 
 // create makes an empty staging file. It has no name, so that nothing of it is left behind.

@@ -58,7 +58,7 @@ func handleID(h *unix.FileHandle) origin.ID {
 }
 
 // identifyName trusts a handle that was made after the file was described if it begins with the same inode number, as
-// FILEID_INO32_GEN of ext4 does (linux/exportfs.h).
+// FILEID_INO32_GEN of ext4 does (the kernel's export operations).
 func (f handleFinder) identifyName(dfd int, st *unix.Statx_t, _ origin.ID, name string) (origin.ID, bool) {
 	const inodeAndGeneration = 1
 	h, mount, err := unix.NameToHandleAt(dfd, name, 0)

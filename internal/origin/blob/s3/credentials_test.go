@@ -21,7 +21,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 		if asked != 1 {
 			t.Errorf("asked %d times at once", asked)
 		}
-		time.Sleep(2 * keysFor)
+		<-time.After(2 * keysFor)
 		if _, err := c.Retrieve(t.Context()); err != nil || asked != 2 {
 			t.Errorf("asked %d times after two minutes, %v", asked, err)
 		}
