@@ -24,7 +24,7 @@ type Call struct {
 	Status    uint32         // for the Done hook; the program's own
 
 	conn    *conn
-	ctx     callContext
+	ctx     *callContext
 	program *Program
 	leads   bool // it runs in its connection's leader
 	slotted bool // it holds one of its connection's slots

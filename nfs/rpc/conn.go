@@ -155,10 +155,11 @@ func (c *conn) accept(buf *buffer) (*Call, error) {
 	call, _ := c.srv.calls.Get().(*Call)
 	if call == nil {
 		call = &Call{}
-		call.ctx.call = call
+	}
+	if call.ctx == nil || call.ctx.Context != c.ctx {
+		call.ctx = &callContext{Context: c.ctx, call: call}
 	}
 	call.conn, call.in, call.Conn, call.Peer, call.Local = c, buf, c.id, c.peer, c.local
-	call.ctx.Context = c.ctx
 	call.Args.Reset(buf.b)
 	var h callHeader
 	h.decode(&call.Args)
@@ -256,7 +257,7 @@ func (c *conn) run(call *Call) {
 	var room [headRoom]byte
 	call.Out = append(call.Out[:0], room[:]...)
 	if call.refusal == nil {
-		call.program.Serve(&call.ctx, call)
+		call.program.Serve(call.ctx, call)
 	}
 	if call.refusal != nil {
 		call.dropBody()

@@ -71,6 +71,19 @@ func TestWaitOutsideOfCalls(t *testing.T) {
 	Wait(&callContext{Context: context.Background(), call: &Call{}})
 }
 
+// TestDeadlinesOfEndedCalls: the timer of a context derived from a call's looks at the call's context once more after it
+// has fired, when the call may have ended and another one may use its memory.
+func TestDeadlinesOfEndedCalls(t *testing.T) {
+	_, addr := serve(t, newEcho(), Limits{})
+	r := connect(t, addr)
+	for i := range uint32(500) {
+		r.send(call(i, 3, procDeadline, nil))
+		if xid, _, err := r.reply(); err != nil || xid != i {
+			t.Fatalf("call %d: xid %d, %v", i, xid, err)
+		}
+	}
+}
+
 // TestQuickCallsCostNoMemory guards the path of a small call from the socket to the socket.
 func TestQuickCallsCostNoMemory(t *testing.T) {
 	e := newEcho()

@@ -26,6 +26,7 @@ const (
 	procGarbage = 4
 
 	procGetNothing = 5 // returns at once
+	procDeadline   = 6 // returns when a deadline of its own has passed
 )
 
 // echo is a program for tests.
@@ -64,6 +65,10 @@ func (e *echo) serve(ctx context.Context, call *Call) {
 		call.Out = xdr.AppendUint32(call.Out, uint32(e.length))
 		call.SetFile(e.file, 0, e.length, func() { e.freed.Add(1) })
 	case procGetNothing:
+	case procDeadline:
+		own, cancel := context.WithTimeout(ctx, 50*time.Microsecond)
+		context.AfterFunc(own, cancel) // elsewhere: it would wait here for the timer to have looked
+		<-own.Done()
 	case procGarbage:
 		call.Refuse(GarbageArgs)
 	default:

@@ -2,7 +2,9 @@ package rpc
 
 import "context"
 
-// callContext is the context that a call is served with. It lives with the Call and is used again with it.
+// callContext is the context that a call is served with. It lives with the Call and is used again with it, by the same
+// connection only: it never changes, because a timer of a context derived from it may still look at it when the call has
+// ended.
 type callContext struct {
 	context.Context
 	call *Call

@@ -81,6 +81,10 @@ func (t *tally) end(e event, output []string, out io.Writer, noSkip bool) {
 	switch e.Action {
 	case "pass":
 		t.passed++
+		// A race that is found between two tests fails the package, and its report stands under a test that passed.
+		if text := strings.Join(output, ""); strings.Contains(text, "WARNING: DATA RACE") {
+			fmt.Fprintf(out, "RACE %s %s\n%s", e.Package, e.Test, text)
+		}
 	case "fail":
 		t.failed++
 		fmt.Fprintf(out, "FAIL %s %s (%.1fs)\n%s", e.Package, e.Test, e.Elapsed, strings.Join(output, ""))

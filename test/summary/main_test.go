@@ -26,6 +26,10 @@ func TestSummarise(t *testing.T) {
 			passed + `{"Action":"output","Package":"p","Test":"F","Output":"got 1, want 2\n"}` + "\n" + `{"Action":"fail","Package":"p","Test":"F"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n",
 			false, 1, "1 passed, 1 failed, 0 skipped", "got 1, want 2",
 		},
+		"a race outside a test is shown": {
+			`{"Action":"output","Package":"p","Test":"A","Output":"WARNING: DATA RACE\n"}` + "\n" + `{"Action":"output","Package":"p","Test":"A","Output":"x.go:7\n"}` + "\n" + passed + `{"Action":"fail","Package":"p"}` + "\n",
+			false, 1, "1 passed, 1 failed, 0 skipped", "x.go:7",
+		},
 		"a broken build counts": {
 			passed + `{"ImportPath":"q","Action":"build-output","Output":"x.go:1: syntax error\n"}` + "\n" + `{"Action":"fail","Package":"q","FailedBuild":"q"}` + "\n",
 			false, 1, "1 passed, 1 failed, 0 skipped", "x.go:1: syntax error",
