@@ -18,7 +18,7 @@ func oiiotool(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	tool, err := exec.LookPath("oiiotool")
 	if err != nil {
-		t.Skip("no oiiotool: apt-get install openimageio-tools")
+		t.Skip("needs oiiotool: the Debian package openimageio-tools")
 	}
 	cmd := exec.CommandContext(t.Context(), tool, append([]string{"--threads", "1", "--nosoftwareattrib"}, args...)...)
 	cmd.Dir = dir
