@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/internal/spelling"
 )
 
 // didYouMean returns `did you mean "x"?` for the known word nearest to an unknown one, or "" if none is near.
@@ -21,7 +23,7 @@ func didYouMean(word string, known []string) string {
 			best = k
 			break
 		}
-		if d := distance(word, k); d < bestDistance {
+		if d := spelling.Distance(word, k); d < bestDistance {
 			best, bestDistance = k, d
 		}
 	}
@@ -29,24 +31,4 @@ func didYouMean(word string, known []string) string {
 		return ""
 	}
 	return fmt.Sprintf("did you mean %q?", best)
-}
-
-// distance is the number of inserted, deleted or replaced bytes between two words (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -3,6 +3,8 @@ package expr
 import (
 	"fmt"
 	"strings"
+
+	"github.com/spillway/spillway/openjd/internal/spelling"
 )
 
 // Error is what is wrong with an expression, and where.
@@ -53,26 +55,11 @@ func nearest(word string, known []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
-// distance is the number of bytes to insert, delete or replace (Levenshtein).
+// distance is that of two words, and that of the longest for any longer ones.
 func distance(a, b string) int {
 	const longest = 100
 	if len(a) > longest || len(b) > longest {
 		return longest
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return spelling.Distance(a, b)
 }
