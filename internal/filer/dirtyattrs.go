@@ -40,6 +40,11 @@ func sameData(a, b *nfs.Attr) bool {
 // rebase moves the state that changes stand on. Called with mu held.
 func (ino *inode) rebase(a *nfs.Attr) {
 	ino.dirty.base = *a
+	ino.showOwner(a)
+}
+
+// showOwner takes over what clients see of the origin's attributes though the file is dirty. Called with mu held.
+func (ino *inode) showOwner(a *nfs.Attr) {
 	l := &ino.attr
 	l.Mode, l.UID, l.GID, l.Nlink = a.Mode, a.UID, a.GID, a.Nlink
 }
@@ -47,8 +52,9 @@ func (ino *inode) rebase(a *nfs.Attr) {
 // endDirty notes the outcome of a change of ours at the origin. Called with mu held.
 func (ino *inode) endDirty(wcc nfs.WccData, last bool) {
 	d := ino.dirty
-	if after := &wcc.After; after.Present && (!d.hasNewest || newer(&after.Attr, &d.newest)) {
+	if after := &wcc.After; after.Present && (!d.hasNewest || !newer(&d.newest, &after.Attr)) {
 		d.newest, d.hasNewest = after.Attr, true
+		ino.showOwner(&after.Attr) // who has just changed them must not see the old ones while the file is being written back
 	}
 	if !last {
 		return
@@ -57,9 +63,9 @@ func (ino *inode) endDirty(wcc nfs.WccData, last bool) {
 	switch at := ino.chain.at; {
 	case !ino.chain.ours():
 		d.gap = true
-	case at == d.base.Pre(): // nothing happened
-	case d.hasNewest && d.newest.Pre() == at:
+	case d.hasNewest && d.newest.Pre() == at: // at the base too: the origin's clock may not tell a new mode from the state before
 		ino.rebase(&d.newest)
+	case at == d.base.Pre(): // nothing happened
 	default:
 		d.gap = true
 	}

@@ -161,12 +161,14 @@ func (w *writeBack) lost(ino *inode, d *dirty, err error) error {
 // rebase compares the origin's file with the state that the changes stand on, and ends with a state they can be applied
 // to, or with a conflict.
 func (w *writeBack) rebase(ctx context.Context, ino *inode, d *dirty, as origin.Cred) (nfs.Attr, error) {
+	sent := time.Now()
 	x, err := ino.target.origin.GetAttr(ctx, as, ino.oid)
 	if err != nil {
 		return x, w.lost(ino, d, err)
 	}
 	ino.mu.Lock()
-	if ino.dirty != d {
+	overtaken := sent.Before(ino.settled) && newer(&d.base, &x) || d.hasNewest && newer(&d.newest, &x)
+	if ino.dirty != d || overtaken {
 		ino.mu.Unlock()
 		return x, errAgain
 	}
