@@ -1,6 +1,7 @@
 package filer
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spillway/spillway/internal/origin"
@@ -145,12 +146,9 @@ func (d *dirty) by(as origin.Cred, session uint64, now time.Time) {
 		d.first = now
 	}
 	d.version++
-	for _, s := range d.sessions {
-		if s == session {
-			return
-		}
+	if !slices.Contains(d.sessions, session) {
+		d.sessions = append(d.sessions, session)
 	}
-	d.sessions = append(d.sessions, session)
 }
 
 // and returns the bytes that are in both sets.
