@@ -49,6 +49,30 @@ func (c *cache) idle(t *testing.T) {
 	}
 }
 
+// closed waits until the mount knows that no file is open through the daemon: the kernel tells it some time after close
+// has returned, and reads no copy of such a file directly.
+func (f *fileSystem) closed(t *testing.T) {
+	t.Helper()
+	open := func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, n := range f.nodes {
+			n.mu.Lock()
+			opens := n.opens
+			n.mu.Unlock()
+			if opens > 0 {
+				return true
+			}
+		}
+		return false
+	}
+	for deadline := time.Now().Add(30 * time.Second); open(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a file is never closed")
+		}
+	}
+}
+
 // warm reads a file until the next open of it finds a copy.
 func warm(t *testing.T, m *Mounted, path string, want []byte) {
 	t.Helper()
@@ -138,6 +162,7 @@ func TestReadersOfAnOldCopyReadOn(t *testing.T) {
 	warm(t, m, path, old)
 	readers := map[string]*os.File{}
 	open := func(name string) {
+		m.fsys.closed(t)
 		f, err := os.Open(path)
 		must(t, err)
 		readers[name] = f
