@@ -34,7 +34,11 @@ func TestMount(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "mount")
 	startDaemon(t, "mount", at.Listen+":/nas", dir)
 	cmd := exec.CommandContext(t.Context(), p.posix, "-test.v")
-	without := []string{noOpens, "locks=the mount does not pass them on", "set-user-id=the kernel clears it as the writer, who may not"}
+	without := []string{noOpens,
+		"locks=the mount does not pass them on",
+		"set-user-id=the kernel clears it as the writer, who may not",
+		"close at once=the kernel tells the daemon of it when close has returned",
+	}
 	cmd.Env = append(os.Environ(), "SPILLWAY_POSIX_DIR="+dir, "SPILLWAY_POSIX_WITHOUT="+strings.Join(without, ";"))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -176,6 +178,21 @@ func names(t *testing.T, dir string) []string {
 	var all []string
 	for _, e := range must(os.ReadDir(dir))(t) {
 		all = append(all, e.Name())
+	}
+	return all
+}
+
+// namesAfterClose is names when files have been closed that had been removed. Where the file system hears of a close later,
+// it waits until that has been so.
+func namesAfterClose(t *testing.T, dir string) []string {
+	t.Helper()
+	all := names(t, dir)
+	if lacks("close at once") == "" {
+		return all
+	}
+	silly := func(name string) bool { return strings.HasPrefix(name, ".nfs") }
+	for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(all, silly) && time.Now().Before(deadline); all = names(t, dir) {
+		<-time.After(time.Millisecond)
 	}
 	return all
 }

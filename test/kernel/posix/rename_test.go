@@ -76,7 +76,7 @@ func TestRenameOverOpenFile(t *testing.T) {
 	holds(t, target, fresh)
 	same(t, "what was written to the replaced file", readAll(t, held)[:4], []byte("mine"))
 	check(t, held.Close())
-	if left := names(t, dir); len(left) != 1 {
+	if left := namesAfterClose(t, dir); len(left) != 1 {
 		t.Errorf("the folder holds %q, want frame.exr alone", left)
 	}
 }

@@ -62,7 +62,7 @@ func TestUnlinkOpenFile(t *testing.T) {
 	check(t, held.Close())
 	check(t, second.Close())
 	check(t, unix.Unlink(path))
-	if left := names(t, dir); len(left) != 0 {
+	if left := namesAfterClose(t, dir); len(left) != 0 {
 		t.Errorf("after the last close the folder holds %q", left)
 	}
 }
