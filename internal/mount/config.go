@@ -36,6 +36,7 @@ type Config struct {
 
 	noPassthrough bool          // for tests: as where the kernel has none
 	calm          time.Duration // see passthrough.go (2 s)
+	lingering     time.Duration // see Unmount (5 s)
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -60,6 +61,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.WriteDelay, 50*time.Millisecond)
 	setDefault(&c.MaxUnstable, 64<<20)
 	setDefault(&c.calm, 2*time.Second)
+	setDefault(&c.lingering, 5*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

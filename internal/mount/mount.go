@@ -107,25 +107,28 @@ func (m *Mounted) Done() <-chan struct{} { return m.done }
 // Refresh drops every name and attribute that the kernel holds: what is looked up afterwards is asked of the server.
 func (m *Mounted) Refresh() { m.fsys.refresh() }
 
-// lingering is how long Unmount waits for the last user of a file system that it had to detach.
-const lingering = 5 * time.Second
-
 // Unmount takes the file system out of the tree. If something uses it still, it is detached, what was written is sent, and
-// Unmount waits a little for the last user to leave. It does nothing if the file system is no longer mounted.
+// Unmount waits a little for the last user to leave, who may be a copy of it in another mount namespace. It does nothing if the file system is no longer mounted.
 func (m *Mounted) Unmount() error {
 	select {
 	case <-m.done:
 		return nil
 	default:
 	}
-	if m.server.Unmount() == nil {
-		<-m.done
-		return nil
+	ended := make(chan error, 1)
+	go func() { ended <- m.server.Unmount() }()
+	select {
+	case err := <-ended:
+		if err == nil {
+			<-m.done
+			return nil
+		}
+	case <-time.After(m.fsys.c.lingering): // it has left this tree, and a copy elsewhere keeps it alive
 	}
 	if err := Detach(m.dir); err != nil {
 		return err
 	}
-	last := time.NewTimer(lingering)
+	last := time.NewTimer(m.fsys.c.lingering)
 	defer last.Stop()
 	select {
 	case <-m.done:

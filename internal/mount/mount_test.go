@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -307,4 +308,30 @@ func TestUnmountWhileInUse(t *testing.T) {
 	_, err = f.WriteString("the last words")
 	must(t, errors.Join(err, f.Close()))
 	must(t, <-ended)
+}
+
+// A mount namespace that was made meanwhile, as any container's, has a copy of every mount, which keeps the file system
+// alive: Unmount must end all the same.
+func TestUnmountWithACopyElsewhere(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: a mount namespace")
+	}
+	dir, m := mounted(t, nfstest.Start(t, nfstest.New()), func(c *Config) { c.lingering = 10 * time.Millisecond })
+	elsewhere := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", "echo there; read -r line")
+	in, err := elsewhere.StdinPipe()
+	must(t, err)
+	out, err := elsewhere.StdoutPipe()
+	must(t, err)
+	must(t, elsewhere.Start())
+	line := make([]byte, len("there\n"))
+	if _, err := io.ReadFull(out, line); err != nil {
+		t.Skipf("needs mount namespaces: %v", elsewhere.Wait())
+	}
+	must(t, m.Unmount())
+	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err != nil || bytes.Contains(mounts, []byte(dir)) {
+		t.Errorf("%s is still mounted here (%v)", dir, err)
+	}
+	must(t, in.Close())
+	_ = elsewhere.Wait() // it ends because there is no line
+	<-m.Done()
 }
