@@ -20,8 +20,9 @@ type call struct {
 	ino     *inode
 	client  netip.Addr
 	as      origin.Cred
-	ro      bool // the client may not change anything
-	suid    bool // the client sees set-user-id bits
+	ro      bool   // the client may not change anything
+	suid    bool   // the client sees set-user-id bits
+	reply   *reply // to this call, which is to go into the log with what it changes; nil: it is not
 }
 
 // begin opens the handle, enters its session and takes its inode. ErrBadHandle: not ours. ErrStale: the session is

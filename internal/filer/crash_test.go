@@ -23,6 +23,7 @@ import (
 
 	"github.com/spillway/spillway/internal/filer/wal"
 	"github.com/spillway/spillway/internal/filer/wal/waltest"
+	"github.com/spillway/spillway/internal/origin"
 	"github.com/spillway/spillway/nfs"
 )
 
@@ -70,6 +71,7 @@ const (
 // copied is a file as its client knows it. Each unit has the values that may be read now, and those that may be found
 // after a crash.
 type copied struct {
+	id          origin.ID // at the storage
 	live, safe  [][]int
 	uncommitted bool // there are unstable writes under verf
 	verf        nfs.Verifier
@@ -309,12 +311,20 @@ func (w *world) originCrash() {
 }
 
 // resync takes the names from the origin: they are written through, and a call without an answer may have changed them.
+// The filer must not be at work on such a call any more.
 func (w *world) resync() {
-	names := w.origin.ids()
-	for name := range w.files {
-		if _, ok := names[name]; !ok {
-			delete(w.files, name)
+	known := map[origin.ID]*copied{}
+	for _, file := range w.files {
+		known[file.id] = file
+	}
+	clear(w.files)
+	for name, id := range w.origin.ids() {
+		file := known[id]
+		if file == nil {
+			file = newCopied()
+			file.id = id
 		}
+		w.files[name] = file
 	}
 }
 
@@ -341,6 +351,9 @@ func (w *world) refused(what string, err error) bool {
 		w.t.Fatalf("%s: %v", what, err)
 	}
 	w.total.refused++
+	if w.ctx.Err() == nil {
+		w.resync()
+	}
 	return true
 }
 
@@ -387,9 +400,8 @@ func (w *world) work(ops int) {
 }
 
 func (w *world) create(name string) {
-	w.files[name] = newCopied()
 	_, err := w.c.Create(w.ctx, nil, nfs.CreateArgs{Dir: w.c.root, Name: name, How: nfs.Guarded, Attr: nfs.SetAttr{Mode: nfs.Set32(0o644)}})
-	if w.refused("create "+name, err) {
+	if !w.refused("create "+name, err) {
 		w.resync()
 	}
 }
@@ -519,18 +531,12 @@ func (w *world) resend(h nfs.Handle, file *copied) {
 func (w *world) rename(name string) {
 	to := fileNames[w.rng.IntN(len(fileNames))]
 	_, err := w.c.Rename(w.ctx, nil, nfs.RenameArgs{FromDir: w.c.root, FromName: name, ToDir: w.c.root, ToName: to})
-	failed := w.refused("rename "+name+" to "+to, err)
-	if failed {
-		if _, still := w.origin.ids()[name]; still || name == to {
-			return
-		}
+	if w.refused("rename "+name+" to "+to, err) {
+		return
 	}
 	if name != to {
 		w.files[to] = w.files[name]
 		delete(w.files, name)
-	}
-	if failed {
-		return
 	}
 	// A name must not come before its data.
 	if file := w.files[to]; !file.unsure {
@@ -542,11 +548,9 @@ func (w *world) rename(name string) {
 
 func (w *world) remove(name string) {
 	_, err := w.c.Remove(w.ctx, nil, nfs.RemoveArgs{Dir: w.c.root, Name: name})
-	if w.refused("remove "+name, err) {
-		w.resync()
-		return
+	if !w.refused("remove "+name, err) {
+		delete(w.files, name)
 	}
-	delete(w.files, name)
 }
 
 // flush asks for a receipt. What it says must be durable at the origin.

@@ -126,6 +126,8 @@ func FuzzLogRecord(f *testing.F) {
 	d := dataRecord{inode: 1, data: []byte("x")}
 	f.Add(d.encode())
 	f.Add(cleanRecord(1 << 40))
+	r := someAnswer()
+	f.Add(r.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := parseLogRecord(b)
 		if err != nil {
@@ -139,6 +141,8 @@ func FuzzLogRecord(f *testing.F) {
 			again = r.encode()
 		case uint64:
 			again = cleanRecord(r)
+		case replyRecord:
+			again = r.encode()
 		}
 		if back, err := parseLogRecord(again); err != nil || !reflect.DeepEqual(back, got) {
 			t.Fatalf("does not read what it writes: %+v, then %+v, %v", got, back, err)

@@ -14,6 +14,7 @@ const (
 	recordData  = 1
 	recordState = 2
 	recordClean = 3
+	recordReply = 8
 )
 
 // state is a dirty file as it is kept.
@@ -153,7 +154,7 @@ func (f *fields) attr() nfs.Attr {
 	}
 }
 
-// parseLogRecord decodes any record: a dataRecord whose data alias b, a state, or the id of a clean inode.
+// parseLogRecord decodes any record: a dataRecord whose data alias b, a state, the id of a clean inode, or a replyRecord.
 func parseLogRecord(b []byte) (any, error) {
 	if len(b) == 0 {
 		return nil, errRecord
@@ -170,6 +171,8 @@ func parseLogRecord(b []byte) (any, error) {
 		out = f.u64()
 	case recordState:
 		out = f.state()
+	case recordReply:
+		out = f.reply()
 	default:
 		return nil, errRecord
 	}

@@ -23,6 +23,7 @@ import (
 //	"w" inode id           state of a dirty file (dirtyrecord.go)
 //	"x" inode id           how often content records were declared void (8)
 //	"a" inode id, time     dirty data that was set aside (aside.go)
+//	"q" client             answers that are given again after a restart (replylog.go)
 //	"c" target id          traffic counters (counters.go)
 func metaKey(name string) []byte { return append([]byte{'m'}, name...) }
 

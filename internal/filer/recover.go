@@ -36,7 +36,11 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 	if err != nil {
 		return err
 	}
-	w.log, err = wal.Open(disk, opt, from, func(seq uint64, b []byte) error { return replay(files, seq, b) })
+	answers, err := w.loadReplies()
+	if err != nil {
+		return err
+	}
+	w.log, err = wal.Open(disk, opt, from, func(seq uint64, b []byte) error { return replay(files, &answers, seq, b) })
 	if err != nil {
 		return fault.WithHint(fault.Wrap(fault.Internal, err, "write-back log"),
 			"acknowledged writes may be lost; after saving what is in the cache directory, delete it to start anew")
@@ -47,6 +51,7 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 			return err
 		}
 	}
+	w.f.drc.restore(answers, 1)
 	if err := w.dropAsides(files); err != nil {
 		w.log.Abandon()
 		return err
@@ -80,12 +85,18 @@ func (w *writeBack) dropAsides(files map[uint64]*recovered) error {
 }
 
 // replay applies one record to what is known so far.
-func replay(files map[uint64]*recovered, seq uint64, b []byte) error {
+func replay(files map[uint64]*recovered, answers *[]replyRecord, seq uint64, b []byte) error {
 	record, err := parseLogRecord(b)
 	if err != nil {
 		return fmt.Errorf("record %d: %w", seq, err)
 	}
 	switch r := record.(type) {
+	case replyRecord:
+		r.wire = append([]byte{}, r.wire...)
+		*answers = append(*answers, r)
+		if len(r.change) > 0 {
+			return replay(files, answers, seq, r.change)
+		}
 	case uint64:
 		delete(files, r)
 	case state:

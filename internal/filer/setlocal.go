@@ -50,7 +50,7 @@ func (c call) setAttrLocal(ctx context.Context, set nfs.SetAttr, guard *nfs.Time
 		}
 	}
 	if set.Size.Set || times {
-		err = c.setHere(set)
+		return c.setHere(set, wcc)
 	}
 	c.ino.mu.Lock()
 	wcc.After = nfs.WithAttr(c.ino.attr)
@@ -58,14 +58,14 @@ func (c call) setAttrLocal(ctx context.Context, set nfs.SetAttr, guard *nfs.Time
 	return wcc, err
 }
 
-// setHere sets size and times of the local copy, durably.
-func (c call) setHere(set nfs.SetAttr) error {
+// setHere sets size and times of the local copy, durably. wcc is what the file was like before.
+func (c call) setHere(set nfs.SetAttr, wcc nfs.WccData) (nfs.WccData, error) {
 	w := c.f.wb
 	if err := w.admit(0); err != nil {
-		return err
+		return wcc, err
 	}
 	if err := c.f.soil(c.ino); err != nil {
-		return err
+		return wcc, err
 	}
 	ino := c.ino
 	ino.mu.Lock()
@@ -76,10 +76,10 @@ func (c call) setHere(set nfs.SetAttr) error {
 	ino.mu.Lock()
 	if !ino.known || content.recorded && ino.dirty == nil { // persisted in between
 		ino.mu.Unlock()
-		return nfs.ErrJukebox
+		return wcc, nfs.ErrJukebox
 	}
 	before := ino.attr.Size
-	err := c.changeHere(content, set)
+	done, err := c.changeHere(content, set, wcc)
 	var seq uint64
 	var file *dataFile
 	if err == nil {
@@ -95,20 +95,21 @@ func (c call) setHere(set nfs.SetAttr) error {
 	}
 	if err != nil {
 		w.wake()
-		return nfs.ErrJukebox
+		return wcc, nfs.ErrJukebox
 	}
 	// Only now: before the new size was durable, a crash would have brought the old one back, and the bytes with it.
 	if size := set.Size.Value; set.Size.Set && size < before && file != nil {
 		if err := c.f.store.disk.Punch(file.f, int64(size), int64(before-size)); err != nil {
 			w.breakdown(err)
-			return nfs.ErrJukebox
+			return wcc, nfs.ErrJukebox
 		}
 	}
-	return nil
+	return done, nil
 }
 
-// changeHere makes the change in memory and in the log. Called with content.io and mu held.
-func (c call) changeHere(content *content, set nfs.SetAttr) error {
+// changeHere makes the change in memory and in the log, with the answer that goes with it. Called with content.io and mu
+// held.
+func (c call) changeHere(content *content, set nfs.SetAttr, wcc nfs.WccData) (nfs.WccData, error) {
 	ino := c.ino
 	if size := set.Size.Value; set.Size.Set && size > ino.attr.Size { // so that it can be read
 		file, err := content.open()
@@ -116,7 +117,7 @@ func (c call) changeHere(content *content, set nfs.SetAttr) error {
 			err = grow(c.f.store.disk, file, size)
 		}
 		if err != nil {
-			return err
+			return wcc, err
 		}
 	}
 	d := c.soiled()
@@ -157,7 +158,15 @@ func (c call) changeHere(content *content, set nfs.SetAttr) error {
 	}
 	ino.attr.Ctime = now
 	c.f.wb.account(ino)
-	return c.f.wb.logState(ino, c.f.wb.log.Append)
+	wcc.After = nfs.WithAttr(ino.attr)
+	add := c.f.wb.log.Append
+	if c.reply != nil {
+		res := nfs.SetattrResult{Wcc: ino.target.showWcc(wcc)}
+		add = func(records ...[]byte) (uint64, error) {
+			return c.f.drc.log(c.reply, &res, records[0], c.f.wb.log.Append)
+		}
+	}
+	return wcc, c.f.wb.logState(ino, add)
 }
 
 // setAttrThrough passes a SETATTR to the origin. On a dirty file it moves the state that the changes stand on.

@@ -159,13 +159,14 @@ func (f *Filer) commitRange(ctx context.Context, as origin.Cred, ino *inode, off
 }
 
 func (f *Filer) setattr(_ context.Context, req *nfs.Request, args *nfs.SetattrArgs, res *nfs.SetattrResult) {
-	once(f.drc, req, nfs.ProcSetattr, args, res, func() {
+	onceLogged(f.drc, req, nfs.ProcSetattr, args, res, func(mine *reply) {
 		c, err := f.beginChange(req, &args.Object)
 		if err != nil {
 			res.Status = origin.StatusOf(err)
 			return
 		}
 		defer c.end()
+		c.reply = mine
 		var guard *nfs.Time
 		if args.Guarded {
 			guard = &args.Ctime

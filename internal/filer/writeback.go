@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,12 +33,13 @@ type writeBack struct {
 	checkpoints      sync.Mutex    // one at a time
 	ends             sync.Mutex    // likewise, and before all others
 
-	mu      sync.Mutex // a leaf; guards everything below
-	files   map[uint64]*inode
-	indexed map[uint64]struct{} // inodes with a state in the index
-	orphans []state             // dirty files of exports that are no longer there
-	verf    nfs.Verifier
-	err     error // why broken
+	mu       sync.Mutex // a leaf; guards everything below
+	files    map[uint64]*inode
+	indexed  map[uint64]struct{}     // inodes with a state in the index
+	answered map[netip.Addr]struct{} // clients with answers in the index
+	orphans  []state                 // dirty files of exports that are no longer there
+	verf     nfs.Verifier
+	err      error // why broken
 }
 
 const (
@@ -64,7 +66,7 @@ func (f *Filer) openWriteBack() error {
 	}
 	w := &writeBack{
 		f: f, limit: f.store.cap / dirtyShare, kick: make(chan struct{}, 1), broken: make(chan struct{}),
-		files: map[uint64]*inode{}, indexed: map[uint64]struct{}{},
+		files: map[uint64]*inode{}, indexed: map[uint64]struct{}{}, answered: map[netip.Addr]struct{}{},
 	}
 	opt, disk, from := f.cfg.logSize, f.cfg.logDisk, uint64(0)
 	if disk == nil {
@@ -84,7 +86,7 @@ func (f *Filer) openWriteBack() error {
 	if err := w.recover(disk, opt, from); err != nil {
 		return err
 	}
-	f.wb = w
+	f.wb, f.drc.through = w, w.logThrough
 	if err := w.openVerifier(); err != nil {
 		return errors.Join(err, w.log.Close())
 	}
@@ -389,6 +391,7 @@ func (w *writeBack) checkpoint() error {
 	w.checkpoints.Lock()
 	defer w.checkpoints.Unlock()
 	pos := w.log.Next()
+	replies := w.saveReplies(pos)
 	w.mu.Lock()
 	ids := maps.Clone(w.indexed)
 	known := maps.Clone(w.files)
@@ -426,7 +429,7 @@ func (w *writeBack) checkpoint() error {
 		}
 		changes = append(changes, change)
 	}
-	if err := w.f.kv.Apply(append(changes, w.position(pos)), true); err != nil {
+	if err := w.f.kv.Apply(append(append(changes, replies...), w.position(pos)), true); err != nil {
 		return err
 	}
 	for _, s := range saved {
