@@ -117,6 +117,7 @@ func (o *options) run(ctx context.Context) (err error) {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
+	say("prepared: every server has read the data set")
 	t := newTable(f.servers)
 	for round := range o.rounds {
 		for _, w := range workloads(f.data) {
