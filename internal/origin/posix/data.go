@@ -88,15 +88,10 @@ func (o *Origin) Write(_ context.Context, as origin.Cred, id origin.ID, off uint
 	if err != nil {
 		return r, status(err)
 	}
-	switch how {
-	case nfs.DataSync:
-		err = unix.Fdatasync(fd)
-	case nfs.FileSync:
-		err = unix.Fsync(fd)
-	}
-	if err != nil {
-		o.verf.syncFailed()
-		return r, status(err)
+	if how != nfs.Unstable {
+		if err := o.harden(id, fd, int64(off), int64(r.N), how == nfs.FileSync); err != nil {
+			return r, status(err)
+		}
 	}
 	r.Committed, r.Verifier = how, o.verf.now()
 	return r, nil
@@ -121,8 +116,7 @@ func (o *Origin) Commit(_ context.Context, as origin.Cred, id origin.ID, _ uint6
 		return r, err
 	}
 	defer f.Close()
-	if err := unix.Fsync(int(f.Fd())); err != nil {
-		o.verf.syncFailed()
+	if err := o.harden(id, int(f.Fd()), 0, 0, true); err != nil {
 		return r, status(err)
 	}
 	after, err := statFD(int(f.Fd()))

@@ -48,6 +48,7 @@ type Origin struct {
 	seed    maphash.Seed
 	sorted  *origin.Sorted // lists directories where the file system's offsets do not last; nil where they do
 	wcc     [64]sync.Mutex
+	syncs   syncs
 }
 
 var _ origin.Origin = (*Origin)(nil)
