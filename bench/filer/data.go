@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,7 +19,7 @@ const (
 // makeData makes the data set unless it is there: a marker is written last.
 func makeData(dir string) error {
 	data := filepath.Join(dir, "data")
-	marker := filepath.Join(dir, "complete-1")
+	marker := filepath.Join(dir, "complete-2")
 	if _, err := os.Stat(marker); err == nil {
 		return nil
 	}
@@ -44,7 +45,8 @@ func makeData(dir string) error {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(data, "work", "file"), nil, 0o666); err != nil {
+	// What is overwritten is there whole, so that nobody's first round is about finding room on the disk.
+	if err := makeBig(filepath.Join(data, "work", "file"), block, r); err != nil {
 		return err
 	}
 	return os.WriteFile(marker, nil, 0o644)
@@ -66,5 +68,5 @@ func makeBig(path string, block []byte, r *rand.ChaCha8) error {
 			return err
 		}
 	}
-	return f.Close()
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -21,7 +21,7 @@ func (o *options) directory(ctx context.Context, f *fleet) error {
 	fmt.Fprintf(o.out, "A directory of %s entries, READDIRPLUS in 64 KiB pages on one connection.\n\n", thousands(float64(o.million)))
 	fmt.Fprintln(o.out, "| server | run | first page | longest page | all | entries/s | memory | longest LOOKUP meanwhile |\n|---|---|---|---|---|---|---|---|")
 	for _, s := range f.servers {
-		if s.ceiling {
+		if s.ceiling || s.changes {
 			continue
 		}
 		for _, run := range []string{"cold", "warm"} {

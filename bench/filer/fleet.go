@@ -24,6 +24,7 @@ const (
 	originAddr  = "127.0.0.1:22050"
 	cacheAddr   = "127.0.0.1:22051"
 	ceilingAddr = "127.0.0.1:22052"
+	backAddr    = "127.0.0.1:22053"
 )
 
 // The servers' names in the table.
@@ -31,7 +32,8 @@ const (
 	nameGanesha = "ganesha"
 	nameCache   = "filer"
 	namePosix   = "filer-posix"
-	nameCeiling = "sendfile"
+	nameBack    = "filer-back"
+	nameCeiling = "ceiling"
 )
 
 // fleet is every process of a run.
@@ -52,6 +54,7 @@ type server struct {
 	status  string  // URL of the JSON status of a filer
 	data    string  // the exported folder
 	ceiling bool
+	changes bool // only changes are measured
 
 	files files
 }
@@ -63,16 +66,20 @@ func (f *fleet) start(ctx context.Context, want *regexp.Regexp) error {
 			say("nfs-ganesha is not measured: %v", err)
 		}
 	}
-	posix, err := f.startFiler(ctx, namePosix, originAddr, "127.0.0.1:22060", "posix:"+f.data)
+	posix, err := f.startFiler(ctx, namePosix, originAddr, "127.0.0.1:22060", "posix:"+f.data, "")
 	if err != nil {
 		return err
 	}
-	cache, err := f.startFiler(ctx, nameCache, cacheAddr, "127.0.0.1:22061", "nfs:"+originAddr+"/export")
+	cache, err := f.startFiler(ctx, nameCache, cacheAddr, "127.0.0.1:22061", "nfs:"+originAddr+"/export", "")
 	if err != nil {
 		return err
 	}
-	cache.origin = posix
-	for _, s := range []*server{cache, posix} {
+	back, err := f.startFiler(ctx, nameBack, backAddr, "127.0.0.1:22062", "nfs:"+originAddr+"/export", ", usageModel: READ_WRITE")
+	if err != nil {
+		return err
+	}
+	cache.origin, back.origin, back.changes = posix, posix, true
+	for _, s := range []*server{cache, back, posix} {
 		if want.MatchString(s.name) {
 			f.servers = append(f.servers, s)
 		}
@@ -131,11 +138,12 @@ func answers(ctx context.Context, addr string) error {
 	}
 }
 
-func (f *fleet) startFiler(ctx context.Context, name, listen, metrics, origin string) (*server, error) {
+func (f *fleet) startFiler(ctx context.Context, name, listen, metrics, origin, more string) (*server, error) {
 	conf := filepath.Join(f.dir, name+".yaml")
-	// Ganesha trusts attributes for 60 s, so the filer does here too; its default is less.
-	text := fmt.Sprintf("name: %s\nlisten: %s\nmetrics: %s\ncacheDir: %s\ncacheSize: 8GiB\nexports:\n  - {path: /export, origin: %q, verify: 60s}\n",
-		name, listen, metrics, filepath.Join(f.dir, name), origin)
+	// Ganesha trusts attributes for 60 s, so the filer does here too; its default is less. A tenth of the cache is more
+	// than any workload writes: beyond that data are written back early, to the same disk.
+	text := fmt.Sprintf("name: %s\nlisten: %s\nmetrics: %s\ncacheDir: %s\ncacheSize: 100GiB\nexports:\n  - {path: /export, origin: %q, verify: 60s%s}\n",
+		name, listen, metrics, filepath.Join(f.dir, name), origin, more)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

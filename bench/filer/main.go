@@ -29,6 +29,7 @@ type options struct {
 	only    *regexp.Regexp
 	servers *regexp.Regexp
 	million int
+	sustain int // GiB
 	out     io.Writer
 }
 
@@ -43,6 +44,7 @@ func main() {
 	flag.StringVar(&only, "only", ".", "workloads whose name matches this expression")
 	flag.StringVar(&servers, "servers", ".", "servers whose name matches this expression")
 	flag.IntVar(&o.million, "entries", 0, "measure a directory of so many entries instead (1000000)")
+	flag.IntVar(&o.sustain, "sustain", 8, "GiB written by the workload sustained, once")
 	flag.StringVar(&ceiling, "ceiling", "", "internal: serve this file by sendfile alone")
 	flag.BoolVar(&inside, "inside", false, "internal: already in namespaces of its own")
 	flag.Parse()
@@ -120,13 +122,13 @@ func (o *options) run(ctx context.Context) (err error) {
 	say("prepared: every server has read the data set")
 	t := newTable(f.servers)
 	for round := range o.rounds {
-		for _, w := range workloads(f.data) {
-			if !o.only.MatchString(w.name) {
+		for _, w := range workloads(f.data, o.sustain) {
+			if !o.only.MatchString(w.name) || w.once && round > 0 {
 				continue
 			}
 			for i := range f.servers { // who begins changes with the round
 				s := f.servers[(i+round)%len(f.servers)]
-				if s.ceiling && !w.ceiling {
+				if !w.measures(s) {
 					continue
 				}
 				if err := ctx.Err(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -17,6 +18,8 @@ type measured struct {
 	cpu       float64 // server CPU in seconds for each call, entry or byte
 	originCPU float64 // the same of the server's origin
 	p50, p99  time.Duration
+	disk      float64 // bytes that the server gave to disks for each byte that it was given
+	beside    float64 // bytes a second moved by what ran beside
 	foreign   float64 // cores used meanwhile by others than server, origin and client
 	origin    float64 // calls to the origin for each call served
 }
@@ -37,6 +40,17 @@ func cpuOf(pid int) (float64, error) {
 		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, b)
 	}
 	return (user + system) / ticks, nil
+}
+
+// writtenBy returns the bytes that a process has caused to be written to disks, when they are (proc(5), write_bytes).
+func writtenBy(pid int) (uint64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(b), "\nwrite_bytes: ")
+	n, _, _ := strings.Cut(after, "\n")
+	return strconv.ParseUint(n, 10, 64)
 }
 
 // busy returns the CPU seconds that this machine has spent.
@@ -62,7 +76,7 @@ func busy() (float64, error) {
 // meter reads all clocks at once.
 type meter struct {
 	server, origin, client, machine float64
-	calls                           uint64
+	calls, written                  uint64
 	at                              time.Time
 }
 
@@ -83,6 +97,9 @@ func readMeter(s *server) (m meter, err error) {
 	if m.client, err = cpuOf(os.Getpid()); err != nil {
 		return m, err
 	}
+	if m.written, err = writtenBy(s.pid); err != nil {
+		return m, err
+	}
 	m.machine, err = busy()
 	m.at = time.Now()
 	return m, err
@@ -91,17 +108,23 @@ func readMeter(s *server) (m meter, err error) {
 // measure runs a workload once. Warm workloads run for a quarter of the time before it counts.
 func measure(s *server, w *workload, round int, length time.Duration) (measured, error) {
 	var work load.Work
-	if !w.list {
+	local := s.ceiling && w.local != nil
+	if !w.list && !local {
 		var err error
 		if work, err = w.work(s, round); err != nil {
 			return measured{}, err
 		}
 	}
 	run := func(length time.Duration) (load.Result, error) {
-		if w.list {
+		switch {
+		case local:
+			return w.local(length)
+		case w.list:
 			return listFor(s, length)
+		case w.calls > 0:
+			length = time.Hour
 		}
-		return load.Run(load.Plan{Addr: s.at, Conns: w.conns, Depth: w.depth, For: length}, work)
+		return load.Run(load.Plan{Addr: s.at, Conns: w.conns, Depth: w.depth, For: length, Calls: w.calls}, work)
 	}
 	if !w.cold {
 		if _, err := run(length / 4); err != nil {
@@ -112,20 +135,28 @@ func measure(s *server, w *workload, round int, length time.Duration) (measured,
 	if err != nil {
 		return measured{}, err
 	}
+	stop := w.startBeside(s, round)
 	res, err := run(length)
-	if err == nil && w.after != nil {
+	if err == nil && w.after != nil && !local {
 		err = w.after(s)
 	}
-	if err != nil {
+	moved, err2 := stop()
+	after, err3 := readMeter(s)
+	if err := errors.Join(err, err2, err3); err != nil {
 		return measured{}, err
 	}
-	after, err := readMeter(s)
-	if err != nil {
-		return measured{}, err
+	if w.tidy != nil && !local {
+		if err := w.tidy(s); err != nil {
+			return measured{}, err
+		}
 	}
 	took := after.at.Sub(before.at).Seconds()
 	units := float64(res.Calls) * float64(max(w.bytes, 1))
+	if w.bytes > 0 && res.Sent > 0 { // COMMITs among the calls move nothing
+		units = float64(res.Sent)
+	}
 	m := measured{
+		disk: float64(after.written-before.written) / float64(max(res.Sent, 1)), beside: float64(moved) / took,
 		perSecond: units / took, p50: res.P50, p99: res.P99,
 		cpu: (after.server - before.server) / units, originCPU: (after.origin - before.origin) / units,
 		origin: float64(after.calls-before.calls) / float64(res.Calls),
@@ -133,6 +164,26 @@ func measure(s *server, w *workload, round int, length time.Duration) (measured,
 	ours := after.server - before.server + after.origin - before.origin + after.client - before.client
 	m.foreign = max(0, (after.machine-before.machine-ours)/took)
 	return m, nil
+}
+
+// startBeside starts what runs beside the work; what it returns ends that.
+func (w *workload) startBeside(s *server, round int) (stop func() (uint64, error)) {
+	if w.beside == nil {
+		return func() (uint64, error) { return 0, nil }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var moved uint64
+	var err error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		moved, err = w.beside(ctx, s, round)
+	}()
+	return func() (uint64, error) {
+		cancel()
+		<-ended
+		return moved, err
+	}
 }
 
 // listFor lists the directory of small files again and again; a call is an entry.
@@ -161,8 +212,26 @@ func (m *measured) rate(w *workload) string {
 	return thousands(m.perSecond) + "/s"
 }
 
+// more returns what the table says beside the rate.
+func (m *measured) more(w *workload) string {
+	var s string
+	if w.slow {
+		s += fmt.Sprintf(", p99 %.3g ms", m.p99.Seconds()*1e3)
+	}
+	if w.once && m.disk > 0 {
+		s += fmt.Sprintf(", disk %.2f ×", m.disk)
+	}
+	if m.beside > 0 {
+		s += fmt.Sprintf(", fill %.0f MB/s", m.beside/1e6)
+	}
+	return s
+}
+
 // cost returns the CPU for people.
 func (m *measured) cost(w *workload) string {
+	if m.cpu == 0 {
+		return ""
+	}
 	if w.bytes > 0 {
 		return fmt.Sprintf("%.2f s/GB", m.cpu*1e9)
 	}
@@ -180,6 +249,12 @@ func thousands(v float64) string {
 // String is a line of the progress.
 func (m *measured) String(w *workload) string {
 	s := fmt.Sprintf("%14s  %10s CPU  p50 %v p99 %v", m.rate(w), m.cost(w), m.p50.Round(time.Microsecond), m.p99.Round(time.Microsecond))
+	if w.changes && w.bytes > 0 {
+		s += fmt.Sprintf("  disk: %.2f bytes each", m.disk)
+	}
+	if m.beside > 0 {
+		s += fmt.Sprintf("  beside: %.0f MB/s", m.beside/1e6)
+	}
 	if m.origin > 0 || m.originCPU > 0 {
 		s += fmt.Sprintf("  origin: %.3f calls each, %.2f CPU of ours", m.origin, m.originCPU/m.cpu)
 	}

@@ -44,6 +44,9 @@ func (s *server) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.changes {
+		return nil
+	}
 	f.big = nil
 	for i := range bigFiles {
 		file, err := walk(ctx, c, root, fmt.Sprintf("big/f%d", i))

@@ -52,6 +52,8 @@ func typical(all []measured) measured {
 		p50:       time.Duration(medianOf(all, func(m *measured) float64 { return float64(m.p50) })),
 		p99:       time.Duration(medianOf(all, func(m *measured) float64 { return float64(m.p99) })),
 		origin:    medianOf(all, func(m *measured) float64 { return m.origin }),
+		disk:      medianOf(all, func(m *measured) float64 { return m.disk }),
+		beside:    medianOf(all, func(m *measured) float64 { return m.beside }),
 	}
 }
 
@@ -88,7 +90,7 @@ func (t *table) print(w io.Writer) {
 	for _, s := range t.servers {
 		head = append(head, s.name, "CPU")
 	}
-	head = append(head, "filer : ganesha", "filer : sendfile", "origin calls")
+	head = append(head, "filer : ganesha", "back : ganesha", "filer : ceiling", "back : ceiling", "origin calls")
 	line := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 	line(head)
 	fmt.Fprintln(w, "|"+strings.Repeat("---|", len(head)))
@@ -101,13 +103,13 @@ func (t *table) print(w io.Writer) {
 				continue
 			}
 			m := typical(all)
-			cells = append(cells, m.rate(&r.workload), m.cost(&r.workload))
+			cells = append(cells, m.rate(&r.workload)+m.more(&r.workload), m.cost(&r.workload))
 		}
 		origin := ""
 		if all := r.by[nameCache]; len(all) > 0 {
 			origin = fmt.Sprintf("%.3f", typical(all).origin)
 		}
-		line(append(cells, r.ratio(nameCache, nameGanesha), r.ratio(nameCache, nameCeiling), origin))
+		line(append(cells, r.ratio(nameCache, nameGanesha), r.ratio(nameBack, nameGanesha), r.ratio(nameCache, nameCeiling), r.ratio(nameBack, nameCeiling), origin))
 	}
 }
 

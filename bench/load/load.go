@@ -36,6 +36,7 @@ type Plan struct {
 	Conns int
 	Depth int // calls in flight on each connection
 	For   time.Duration
+	Calls uint64 // that end the run sooner, of each connection; 0: only time does
 }
 
 // Result is what came of a run.
@@ -112,10 +113,11 @@ func drive(p Plan, w Work, number uint64) (Result, error) {
 	}
 	r := rand.New(rand.NewPCG(number, 1))
 	end := time.Now().Add(p.For)
-	n := number << 40
+	first := number << 40
+	n, last := first, first+p.Calls
 	for {
 		now := time.Now()
-		for now.Before(end) && len(c.free) > 0 {
+		for now.Before(end) && len(c.free) > 0 && (n < last || p.Calls == 0) {
 			if err := c.request(n, now, r); err != nil {
 				return c.res, err
 			}

@@ -2,11 +2,13 @@ package load_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,6 +68,45 @@ func TestEveryCallIsCountedOnce(t *testing.T) {
 		if res.Calls != uint64(served) || res.Errors != 0 || res.P99 < res.P50 || res.P50 == 0 {
 			t.Errorf("%s: %+v counted, the server has served %d", name, res.Calls, served)
 		}
+	}
+}
+
+// A run of so many calls ends with them; a file that is written on and on gets each block once and a COMMIT after each two.
+func TestARunOfSoManyCalls(t *testing.T) {
+	fs := nfstest.New()
+	fs.Add("file", nil)
+	s := nfstest.Start(t, fs)
+	file := lookUp(t, s.Addr, fs.Root(), "file")
+	plan := load.Plan{Addr: netip.MustParseAddrPort(s.Addr), Conns: 1, Depth: 2, For: time.Hour, Calls: 9}
+	res, err := load.Run(plan, load.WriteOn(file, make([]byte, 4<<10), 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := lookUp(t, s.Addr, fs.Root(), "file").Size
+	if res.Calls != 9 || fs.Calls(nfs.ProcWrite) != 6 || fs.Calls(nfs.ProcCommit) != 3 || res.Sent != 24<<10 || size != 24<<10 {
+		t.Errorf("%d calls with %d bytes, served as %d WRITEs and %d COMMITs: the file has %d bytes",
+			res.Calls, res.Sent, fs.Calls(nfs.ProcWrite), fs.Calls(nfs.ProcCommit), size)
+	}
+}
+
+func TestLocalWork(t *testing.T) {
+	var done atomic.Uint64
+	res, err := load.Local(3, 10*time.Millisecond, func(_, _ uint64) error {
+		done.Add(1)
+		return nil
+	})
+	if err != nil || res.Calls != done.Load() || res.Calls < 3 {
+		t.Errorf("%d of %d operations counted, %v", res.Calls, done.Load(), err)
+	}
+	broken := errors.New("broken")
+	res, err = load.Local(2, time.Hour, func(thread, n uint64) error {
+		if n == 1 {
+			return broken
+		}
+		return nil
+	})
+	if !errors.Is(err, broken) || res.Calls != 4 {
+		t.Errorf("%d operations, %v", res.Calls, err)
 	}
 }
 

@@ -71,6 +71,21 @@ func Write(f File, window uint64, block []byte, stable nfs.Stable) Work {
 	}}
 }
 
+// WriteOn writes a file on and on in blocks, with a COMMIT after so many of them while the next ones are on their way.
+func WriteOn(f File, block []byte, commitEach uint64) Work {
+	return Work{Next: func(b []byte, n uint64, _ *rand.Rand) (nfs.Proc, []byte, []byte) {
+		commits := n / (commitEach + 1)
+		if n%(commitEach+1) == commitEach {
+			b = xdr.AppendUint64(handle(b, &f.Handle), 0)
+			return nfs.ProcCommit, xdr.AppendUint32(b, 0), nil
+		}
+		b = xdr.AppendUint64(handle(b, &f.Handle), (n-commits)*uint64(len(block)))
+		b = xdr.AppendUint32(b, uint32(len(block)))
+		b = xdr.AppendUint32(b, uint32(nfs.Unstable))
+		return nfs.ProcWrite, xdr.AppendUint32(b, uint32(len(block))), block
+	}}
+}
+
 // Create makes new files in a directory.
 func Create(dir File, prefix string) Work {
 	return Work{Next: func(b []byte, n uint64, _ *rand.Rand) (nfs.Proc, []byte, []byte) {
