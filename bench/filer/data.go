@@ -19,7 +19,7 @@ const (
 // makeData makes the data set unless it is there: a marker is written last.
 func makeData(dir string) error {
 	data := filepath.Join(dir, "data")
-	marker := filepath.Join(dir, "complete-2")
+	marker := filepath.Join(dir, "complete-3")
 	if _, err := os.Stat(marker); err == nil {
 		return nil
 	}
@@ -45,12 +45,18 @@ func makeData(dir string) error {
 			return err
 		}
 	}
-	// What is overwritten is there whole, so that nobody's first round is about finding room on the disk.
-	if err := makeBig(filepath.Join(data, "work", "file"), block, r); err != nil {
-		return err
+	// What is overwritten is there whole, so that nobody's first round is about finding room on the disk; and each server
+	// has its own, as a cache drops what another one has written.
+	for _, server := range []string{nameGanesha, nameCache, nameBack, namePosix, nameCeiling} {
+		if err := makeBig(filepath.Join(data, "work", windowOf(server)), block, r); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(marker, nil, 0o644)
 }
+
+// windowOf names the file that is overwritten through a server.
+func windowOf(server string) string { return "window-" + server }
 
 // makeBig writes the block again and again, rotated each time by another number of bytes.
 func makeBig(path string, block []byte, r *rand.ChaCha8) error {

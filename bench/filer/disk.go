@@ -52,7 +52,7 @@ func dd(path string, blocks uint64) (r load.Result, err error) {
 func syncing(data string, block []byte) func(length time.Duration) (load.Result, error) {
 	const threads, depth = 2, 16
 	return func(length time.Duration) (load.Result, error) {
-		f, err := os.OpenFile(filepath.Join(data, "work", "file"), os.O_WRONLY, 0)
+		f, err := os.OpenFile(filepath.Join(data, "work", windowOf(nameCeiling)), os.O_WRONLY, 0)
 		if err != nil {
 			return load.Result{}, err
 		}

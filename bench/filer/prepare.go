@@ -39,7 +39,7 @@ func (s *server) prepare(ctx context.Context) error {
 	}
 	defer c.Close()
 	f := &s.files
-	for path, to := range map[string]*load.File{"small": &f.dir, "work": &f.work, "work/file": &f.window} {
+	for path, to := range map[string]*load.File{"small": &f.dir, "work": &f.work, "work/" + windowOf(s.name): &f.window} {
 		if *to, err = walk(ctx, c, root, path); err != nil {
 			return err
 		}
