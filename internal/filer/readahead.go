@@ -11,8 +11,13 @@ type stream struct {
 	used uint64 // for replacing the oldest
 }
 
-// read notes a read of [from, to) and returns how many bytes its stream has read in sequence. Clients reorder reads a
-// little: one that starts up to slack bytes off its stream's place still belongs to it.
+// maxReorder is how far off its place a read of a long stream may be. Clients have as much in flight as their read-ahead
+// is, 15 MiB where it was raised, on several connections: taken for other readers, their reads would each begin a short
+// stream anew, and what is fetched ahead would never fill a long link.
+const maxReorder = 16 << 20
+
+// read notes a read of [from, to) and returns how many bytes its stream has read in sequence. Clients reorder reads: one
+// that is off its stream's place by up to slack bytes, and as many as the stream has read so far, still belongs to it.
 func (s *streams) read(from, to, slack uint64) (run uint64) {
 	oldest := 0
 	var latest uint64
@@ -24,7 +29,8 @@ func (s *streams) read(from, to, slack uint64) (run uint64) {
 	}
 	for i := range s {
 		st := &s[i]
-		if st.used == 0 || from > st.next+slack || to+slack < st.next {
+		off := slack + min(st.run, maxReorder)
+		if st.used == 0 || from > st.next+off || to+off < st.next {
 			continue
 		}
 		if to > st.next {
