@@ -33,6 +33,10 @@ const (
 	// 12.5 MiB, which is fifty blocks of large files or hundreds of small files.
 	primeBytes = 32 << 20 // in flight of one job
 	primeFiles = 1024     // loaded at once
+
+	// primeFolders is how many folders are listed at once: listing one takes a round trip at least, in which their files would
+	// not come.
+	primeFolders = 64
 )
 
 // priming is a job at work.
@@ -49,6 +53,7 @@ type priming struct {
 	mu    sync.Mutex
 	at    Primed // mu guards at and queue
 	queue []primeItem
+	more  chan struct{} // holds a token after something was queued
 }
 
 // primeItem is a folder to be walked.
@@ -72,7 +77,7 @@ func (f *Filer) Prime(ctx context.Context, paths []string, metadataOnly bool, re
 func (f *Filer) prime(ctx context.Context, m *manifest, perSecond uint64, report func(Primed) error) error {
 	p := &priming{
 		f: f, m: m, room: semaphore.NewWeighted(primeBytes), pace: newPace(perSecond), begun: time.Now(),
-		named: map[string]bool{}, linked: map[string]bool{},
+		named: map[string]bool{}, linked: map[string]bool{}, more: make(chan struct{}, 1),
 	}
 	for _, at := range m.files {
 		p.named[at] = true
@@ -126,7 +131,7 @@ func (p *priming) fail(at string, err error) {
 	})
 }
 
-// run finds what the manifest names, then walks the directories, listing them here and loading files in workers.
+// run finds what the manifest names, then walks the directories, many at once, and loads their files.
 func (p *priming) run(ctx context.Context) error {
 	var files errgroup.Group
 	files.SetLimit(primeFiles)
@@ -143,19 +148,35 @@ func (p *priming) run(ctx context.Context) error {
 		files.Go(func() error { p.start(ctx, p.m.dirs[i].path, &p.m.dirs[i].rules); return nil })
 	}
 	_ = files.Wait() // workers return nothing: errors are by path
-	for ctx.Err() == nil {
-		p.mu.Lock()
-		if len(p.queue) == 0 {
-			p.mu.Unlock()
-			break
-		}
-		next := p.queue[0]
-		p.queue = p.queue[1:]
-		p.mu.Unlock()
-		p.folder(ctx, &files, next)
-	}
+	p.walk(ctx, &files)
 	_ = files.Wait() // as above
 	return ctx.Err()
+}
+
+// walk lists the directories in the queue and those that come to it meanwhile.
+func (p *priming) walk(ctx context.Context, files *errgroup.Group) {
+	done, running := make(chan struct{}), 0
+	for {
+		for running < primeFolders && ctx.Err() == nil {
+			next, ok := p.pop()
+			if !ok {
+				break
+			}
+			running++
+			go func() {
+				p.folder(ctx, files, next)
+				done <- struct{}{}
+			}()
+		}
+		if running == 0 {
+			return
+		}
+		select {
+		case <-done:
+			running--
+		case <-p.more:
+		}
+	}
 }
 
 // start finds a path that the manifest, or a symbolic link, names: a file is loaded, a directory queued.
@@ -185,6 +206,22 @@ func (p *priming) push(i primeItem) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue = append(p.queue, i)
+	select {
+	case p.more <- struct{}{}:
+	default:
+	}
+}
+
+// pop takes the oldest folder off the queue.
+func (p *priming) pop() (next primeItem, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return next, false
+	}
+	next = p.queue[0]
+	p.queue = p.queue[1:]
+	return next, true
 }
 
 // sizeOf is how much of a file is loaded.
