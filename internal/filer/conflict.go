@@ -62,7 +62,7 @@ func (w *writeBack) conflict(ctx context.Context, ino *inode, d *dirty, as origi
 
 // have returns the bytes that are here. Called with mu held.
 func (ino *inode) have() ranges {
-	if ino.content == nil || ino.content.file == nil {
+	if ino.content == nil || ino.content.reopen() != nil || ino.content.file == nil {
 		return ranges{}
 	}
 	return ino.content.have.clone()

@@ -98,21 +98,18 @@ func (c *content) touched() {
 
 // open returns the data file, creating it on first use.
 func (c *content) open() (*dataFile, error) {
-	if c.file != nil {
-		return c.file, nil
+	if err := c.reopen(); c.file != nil || err != nil {
+		return c.file, err
 	}
-	if c.gen == 0 {
-		gen, err := c.f.ids.generation()
-		if err != nil {
-			return nil, err
-		}
-		c.gen = gen
-	}
-	file, err := c.f.store.openFile(c.gen, true)
+	gen, err := c.f.ids.generation()
 	if err != nil {
 		return nil, err
 	}
-	c.file = file
+	file, err := c.f.store.openFile(gen, true)
+	if err != nil {
+		return nil, err
+	}
+	c.gen, c.file = gen, file
 	return file, nil
 }
 

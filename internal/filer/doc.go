@@ -10,7 +10,7 @@
 //	inode, chain, attrs    what is known of a file, since when, and which changes were our own
 //	names, listing, listdir, matcher   directories: names, negative names, readings with the storage's cookies
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
-//	space, persist         what leaves the cache, and what survives a crash
+//	space, openfiles, persist   what leaves the cache, what is open, and what survives a crash
 //	locks, lockcalls, award, monitor, lockorigin, portmapper   advisory locks and who may be told of them
 //	outage, moved          an origin that does not answer, or comes back under other handles
 //	meters, hottest, metrics   what is counted, for those who watch

@@ -147,6 +147,37 @@ func (d *powerDisk) SyncDir(dir string) error {
 	return err
 }
 
+// SyncAll syncs files and folders, one after the other: the power may go in between.
+func (d *powerDisk) SyncAll(root *os.File) error {
+	dirs, err := filepath.Glob(filepath.Join(root.Name(), "*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		names, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			f, err := os.Open(name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			err = errors.Join(d.Sync(f), f.Close())
+			if err != nil {
+				return err
+			}
+		}
+		if err := d.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d *powerDisk) Free(string) (free, total uint64, err error) { return 1 << 40, 1 << 40, nil }
 
 // settle makes the files be what is found after the cut. With kill, only the process ended: everything is there.

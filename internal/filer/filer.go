@@ -38,12 +38,13 @@ type Config struct {
 	Groups *GroupFiles
 	Log    *slog.Logger // nil discards
 
-	// Tests put faults in; nil are the real ones.
+	// Tests put faults in; nil and 0 are the real ones.
 	disk    disk
 	logDisk wal.Disk
 	logSize wal.Options
 	index   func() (KV, error)
 	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	maxOpen int64 // data files
 }
 
 // Export is a path that clients mount and the storage behind it. Exports with equal origins are one target, opened once,
@@ -206,6 +207,9 @@ func (f *Filer) load() (err error) {
 	if f.store, err = openStore(filepath.Join(f.cfg.CacheDir, "data"), f.cfg.Capacity, f.cfg.disk, f.log); err != nil {
 		return err
 	}
+	if f.cfg.maxOpen != 0 {
+		f.store.maxOpen = f.cfg.maxOpen
+	}
 	if f.ids, err = openIDs(f.kv); err != nil {
 		return err
 	}
@@ -336,6 +340,9 @@ func (f *Filer) closeOrigins() (err error) {
 }
 
 func (f *Filer) closeFiles() {
+	if f.store != nil && f.store.root != nil {
+		f.store.root.Close()
+	}
 	for _, ino := range f.table.snapshot(func(*inode) bool { return true }) {
 		ino.mu.Lock()
 		if c := ino.content; c != nil && c.file != nil {

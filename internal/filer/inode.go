@@ -196,6 +196,19 @@ func (t *table) len() int {
 	return len(t.byOrigin)
 }
 
+// each calls fn for the inodes of a shard until it returns false; fn runs under the shard's lock, before which an inode's mu
+// comes: it may only try that one.
+func (t *table) each(shard int, fn func(*inode) bool) {
+	s := &t.shards[shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ino := range s.ring {
+		if !fn(ino) {
+			return
+		}
+	}
+}
+
 // snapshot returns the inodes in memory for which want is true, taken; want runs under a shard's lock.
 func (t *table) snapshot(want func(*inode) bool) []*inode {
 	var out []*inode

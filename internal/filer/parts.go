@@ -251,9 +251,9 @@ func (f *Filer) makeHole(h hole) error {
 	c.io.Lock()
 	defer c.io.Unlock()
 	ino.mu.Lock()
-	if c.gen != h.gen || c.file == nil {
+	if err := c.reopen(); err != nil || c.gen != h.gen || c.file == nil {
 		ino.mu.Unlock()
-		return nil
+		return err
 	}
 	file, missing := c.file.take(), c.have.missing(h.from, h.to)
 	ino.mu.Unlock()

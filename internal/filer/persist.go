@@ -2,6 +2,8 @@ package filer
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -91,7 +93,7 @@ func (c *content) load() {
 		return
 	}
 	file, err := c.f.store.openFile(r.gen, false)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	c.recorded, c.linked = true, true
@@ -136,35 +138,54 @@ func (f *Filer) scanRecords() error {
 	return f.store.sweep(live)
 }
 
+// syncTogether is from how many files on the whole disk is synced in place of each: a sync of a small file costs a
+// fraction of a millisecond, and thousands of them are loaded in a second.
+const syncTogether = 64
+
 // persist brings the records of changed contents, the counters and the deletions up to date.
 func (f *Filer) persist() error {
-	var changes []Change
-	var saved []uint64
 	later := map[uint64]struct{}{}
 	holes := f.store.takeHoles()
+	var saves []*save
 	for _, id := range f.store.takeDirty() {
 		ino := f.table.known(id)
 		if ino == nil {
 			continue
 		}
-		change, again := f.persistContent(ino)
+		s, again := f.beginSave(ino)
+		if again {
+			f.store.markDirty(id)
+			later[id] = struct{}{}
+		}
+		if s == nil {
+			f.table.put(ino)
+			continue
+		}
+		saves = append(saves, s)
+	}
+	changes := make([]Change, 0, len(saves)+len(f.targets))
+	for i, err := range f.syncSaves(saves) {
+		change, again := f.endSave(saves[i], err)
+		id := saves[i].ino.id
 		if change.Key != nil {
 			changes = append(changes, change)
-			saved = append(saved, id)
 		}
 		if again {
 			f.store.markDirty(id)
 			later[id] = struct{}{}
 		}
-		f.table.put(ino)
 	}
 	for _, t := range f.targets {
 		changes = append(changes, t.change())
 	}
-	if err := f.kv.Apply(changes, true); err != nil {
-		for _, id := range saved {
-			f.store.markDirty(id)
+	err := f.kv.Apply(changes, true)
+	for _, s := range saves {
+		if err != nil {
+			f.store.markDirty(s.ino.id)
 		}
+		f.table.put(s.ino)
+	}
+	if err != nil {
 		f.store.putHoles(holes)
 		return err
 	}
@@ -177,47 +198,83 @@ func (f *Filer) persist() error {
 	return nil
 }
 
-// persistContent syncs an inode's data and returns its record. again: not now, changes are in flight.
-func (f *Filer) persistContent(ino *inode) (ch Change, again bool) {
+// save is an inode's data on the way to a record.
+type save struct {
+	ino  *inode
+	file *dataFile // nil: there are no data, and the record goes
+	record
+}
+
+// beginSave takes down what an inode's record will say; nil: nothing new. again: not now, changes are in flight.
+func (f *Filer) beginSave(ino *inode) (s *save, again bool) {
 	ino.mu.Lock()
+	defer ino.mu.Unlock()
 	c := ino.content
 	if c == nil || !c.dirty {
-		ino.mu.Unlock()
-		return ch, false
+		return nil, false
 	}
 	if ino.chain.inflight > 0 || ino.dirty != nil || c.writing > 0 { // what is dirty is in the log
-		ino.mu.Unlock()
-		return ch, true
+		return nil, true
 	}
-	ch.Key = inodeKey('d', ino.id)
+	if c.reopen() != nil && c.gen != 0 { // no descriptor is left
+		return nil, true
+	}
 	c.dirty = false
-	if c.gen == 0 || c.file == nil {
-		ino.mu.Unlock()
-		return ch, false // no data: the record is deleted
+	s = &save{ino: ino}
+	if c.gen == 0 {
+		return s, false
 	}
-	r := record{
+	s.record = record{
 		gen: c.gen, voids: c.voids, lastUse: time.Now().Unix(), state: ino.attr.Pre(),
 		have: c.have.clone(), asked: c.asked.clone(), ahead: c.ahead.clone(), primed: c.primed.clone(),
 	}
-	file := c.file.take()
+	s.file = c.file.take()
 	c.recorded = true
-	ino.mu.Unlock()
-	defer file.put()
-	err := f.store.disk.Sync(file.f)
-	if err == nil && f.wb != nil { // power cuts must not leave the record without its file's content, nor another's
-		err = f.store.disk.SyncDir(filepath.Dir(f.store.path(r.gen)))
-	}
-	if err != nil {
-		f.log.Warn("cache disk: sync failed, dropping the file's cached data", "error", err)
-		ino.mu.Lock()
-		defer ino.mu.Unlock()
-		if ino.dirty != nil {
-			f.wb.breakdown(err)
-			return ch, true
+	return s, false
+}
+
+// syncSaves makes data durable and returns an error or nil for each.
+func (f *Filer) syncSaves(saves []*save) []error {
+	errs := make([]error, len(saves))
+	if len(saves) >= syncTogether {
+		err := f.store.disk.SyncAll(f.store.root)
+		for i, s := range saves {
+			if s.file != nil {
+				errs[i] = err
+			}
 		}
-		c.reset()
-		return Change{Key: ch.Key}, false
+		return errs
 	}
-	ch.Value = r.encode()
+	for i, s := range saves {
+		if s.file == nil {
+			continue
+		}
+		errs[i] = f.store.disk.Sync(s.file.f)
+		if errs[i] == nil && f.wb != nil { // power cuts must not leave the record without its file's content, nor another's
+			errs[i] = f.store.disk.SyncDir(filepath.Dir(f.store.path(s.gen)))
+		}
+	}
+	return errs
+}
+
+// endSave returns an inode's record after its data have been synced, or have not.
+func (f *Filer) endSave(s *save, err error) (ch Change, again bool) {
+	ch.Key = inodeKey('d', s.ino.id)
+	if s.file == nil {
+		return ch, false
+	}
+	defer s.file.put()
+	if err == nil {
+		ch.Value = s.encode()
+		return ch, false
+	}
+	f.log.Warn("cache disk: sync failed, dropping the file's cached data", "error", err)
+	s.ino.mu.Lock()
+	defer s.ino.mu.Unlock()
+	if s.ino.dirty != nil {
+		f.wb.breakdown(err)
+		return ch, true
+	}
+	s.ino.content.reset()
 	return ch, false
 }

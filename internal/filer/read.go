@@ -139,6 +139,9 @@ func (c call) readOnce(ctx context.Context, req *nfs.Request, off, count uint64,
 		return true, nil
 	}
 	res.EOF = end == size
+	if err := data.reopen(); err != nil {
+		c.f.store.diskFull(err)
+	}
 	if data.have.has(off, end) && data.file != nil {
 		data.give(c, off, end, res)
 		ino.mu.Unlock()

@@ -78,6 +78,11 @@ func (c call) setHere(set nfs.SetAttr, wcc nfs.WccData) (nfs.WccData, error) {
 		ino.mu.Unlock()
 		return wcc, nfs.ErrJukebox
 	}
+	if err := content.reopen(); err != nil {
+		ino.mu.Unlock()
+		c.f.store.diskFull(err)
+		return nfs.ErrJukebox
+	}
 	before := ino.attr.Size
 	done, err := c.changeHere(content, set, wcc)
 	var seq uint64

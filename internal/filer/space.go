@@ -27,6 +27,7 @@ func (f *Filer) upkeep(ctx context.Context) {
 		if err := f.persist(); err != nil {
 			f.log.Error("cache index", "error", err)
 		}
+		f.closeIdle()
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 // a generation is never used again, so an open descriptor stays right for whoever still reads from it.
 type store struct {
 	dir          string
+	root         *os.File     // of dir
+	opened       atomic.Int64 // data files
+	maxOpen      int64
 	log          *slog.Logger
 	cap          int64  // bytes of data to keep at most
 	part         uint64 // bytes that large files are evicted by
@@ -46,6 +49,8 @@ type disk interface {
 	// Sync makes a file's content durable, SyncDir the names in a folder.
 	Sync(f *os.File) error
 	SyncDir(dir string) error
+	// SyncAll makes everything durable that is on the disk that root is on.
+	SyncAll(root *os.File) error
 	// Punch makes a hole; the file keeps its length. Truncate sets the length.
 	Punch(f *os.File, off, n int64) error
 	Truncate(f *os.File, n int64) error
@@ -70,6 +75,9 @@ func (osDisk) SyncDir(dir string) error {
 	return f.Sync()
 }
 
+// SyncAll tells of every error since root was opened or last told of one (syncfs(2), Linux 5.8).
+func (osDisk) SyncAll(root *os.File) error { return unix.Syncfs(int(root.Fd())) }
+
 func (osDisk) Punch(f *os.File, off, n int64) error {
 	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
@@ -85,7 +93,7 @@ func (osDisk) Free(dir string) (free, total uint64, err error) {
 func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, error) {
 	s := &store{
 		dir: dir, log: log, cap: capacity, disk: d, kick: make(chan struct{}, 1),
-		part: partSize(capacity), cache: replace.New(capacity), spaces: map[uint64]*space{}, dirty: map[uint64]struct{}{},
+		maxOpen: maxOpenFiles(), part: partSize(capacity), cache: replace.New(capacity), spaces: map[uint64]*space{}, dirty: map[uint64]struct{}{},
 	}
 	if s.disk == nil {
 		s.disk = osDisk{}
@@ -93,7 +101,9 @@ func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, er
 	if err := s.makeFolders(); err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
 	}
-	return s, nil
+	root, err := os.Open(dir)
+	s.root = root
+	return s, fault.Wrap(fault.Unavailable, err, "cache directory")
 }
 
 // makeFolders makes what is missing of the folders of data files, and their names durable: a synced data file is worth
@@ -113,6 +123,7 @@ func (s *store) makeFolders() error {
 // dataFile is an open data file, closed when the last user lets go.
 type dataFile struct {
 	f    *os.File
+	open *atomic.Int64 // counts those that are open
 	refs atomic.Int32
 }
 
@@ -124,6 +135,7 @@ func (d *dataFile) take() *dataFile {
 func (d *dataFile) put() {
 	if d.refs.Add(-1) == 0 {
 		d.f.Close()
+		d.open.Add(-1)
 	}
 }
 
@@ -141,8 +153,11 @@ func (s *store) openFile(gen uint64, create bool) (*dataFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dataFile{f: f}
+	d := &dataFile{f: f, open: &s.opened}
 	d.refs.Store(1)
+	if s.opened.Add(1) == s.maxOpen+1 {
+		s.wake()
+	}
 	return d, nil
 }
 
