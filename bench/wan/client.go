@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -14,48 +15,78 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/spillway/spillway/bench/load"
 	"github.com/spillway/spillway/nfs"
 )
 
 const piece = 1 << 20 // bytes of one READ or WRITE
 
+// task is what clients do.
+type task struct {
+	do      string // one of the works below
+	name    string // of a file or folder on the NAS
+	other   string // file that the background reads, while name is read warm
+	size    int64  // bytes of the file to make
+	workers int    // files, or calls, that a client has in flight
+	clients int    // that do the same at once
+	pace    int64  // bytes a second of all clients of the background; 0: as fast as it goes
+	length  time.Duration
+}
+
+// args are what client understands again.
+func (t *task) args() []string {
+	return []string{
+		"-do", t.do, "-name", t.name, "-other", t.other, "-size", fmt.Sprint(t.size), "-workers", fmt.Sprint(t.workers),
+		"-clients", fmt.Sprint(max(t.clients, 1)), "-pace", fmt.Sprint(t.pace), "-for", t.length.String(),
+	}
+}
+
 // client is what runs beside the far filer: it does one piece of work and prints its result as JSON.
 func client(args []string) error {
+	var t task
 	flags := flag.NewFlagSet("client", flag.ExitOnError)
-	read := flags.String("read", "", "file to read in order, four pieces at a time")
-	tree := flags.String("tree", "", "directory to read whole")
-	write := flags.String("write", "", "file to make")
-	size := flags.Int64("size", 0, "of the file to make, in bytes")
-	workers := flags.Int("workers", 8, "files that a client reads at once")
-	clients := flags.Int("clients", 1, "that do the same at once")
+	flags.StringVar(&t.do, "do", "", "")
+	flags.StringVar(&t.name, "name", "", "")
+	flags.StringVar(&t.other, "other", "", "")
+	flags.Int64Var(&t.size, "size", 0, "")
+	flags.IntVar(&t.workers, "workers", 8, "")
+	flags.IntVar(&t.clients, "clients", 1, "")
+	flags.Int64Var(&t.pace, "pace", 0, "")
+	flags.DurationVar(&t.length, "for", 0, "")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	ctx := context.Background()
-	work := map[bool]func(*reader) error{
-		*read != "":  func(r *reader) error { return r.stream(ctx, *read) },
-		*tree != "":  func(r *reader) error { return r.tree(ctx, *tree, *workers) },
-		*write != "": func(r *reader) error { return r.write(ctx, *write, *size) },
-	}[true]
-	if work == nil {
-		return errors.New("no work")
-	}
+	work := map[string]func(r *reader, number int) error{
+		"stream": func(r *reader, _ int) error { return r.stream(ctx, t.name) },
+		"tree":   func(r *reader, _ int) error { return r.tree(ctx, t.name, t.workers) },
+		"write":  func(r *reader, _ int) error { return r.write(ctx, t.name, t.size) },
+		"flush":  func(r *reader, _ int) error { return r.flush(ctx, t.name, t.size) },
+		"create": func(r *reader, number int) error { return r.create(ctx, &t, number) },
+		"list":   func(r *reader, _ int) error { return r.list(t.name) },
+	}[t.do]
 	m := &meter{began: time.Now()}
+	if t.do == "disturb" {
+		return disturb(ctx, &t, m)
+	}
+	if work == nil {
+		return fmt.Errorf("no work %q", t.do)
+	}
 	var all errgroup.Group
-	for range *clients {
+	for i := range t.clients {
 		all.Go(func() error {
 			r, err := newReader(ctx, m)
 			if err != nil {
 				return err
 			}
 			defer r.nfs.Close()
-			return work(r)
+			return work(r, i)
 		})
 	}
 	if err := all.Wait(); err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(m.result(*clients))
+	return json.NewEncoder(os.Stdout).Encode(m.result(t.clients))
 }
 
 // meter counts what all clients get.
@@ -67,6 +98,7 @@ type meter struct {
 	mu    sync.Mutex
 	early int64 // bytes of the first two seconds, once they are over; guarded by mu
 	at    time.Time
+	first time.Duration // of a listing: until its first page was there
 }
 
 func (m *meter) add(n int) {
@@ -82,7 +114,7 @@ func (m *meter) add(n int) {
 
 func (m *meter) result(clients int) result {
 	now, total := time.Now(), m.bytes.Load()
-	r := result{Bytes: total, Unique: total / int64(clients), Files: int(m.files.Load()) / clients, Took: now.Sub(m.began)}
+	r := result{Bytes: total, Unique: total / int64(clients), Files: int(m.files.Load()), Took: now.Sub(m.began), First: m.first}
 	if !m.at.IsZero() && clients == 1 && now.Sub(m.at) > time.Second {
 		r.Settled = float64(total-m.early) / now.Sub(m.at).Seconds()
 	}
@@ -115,7 +147,6 @@ func (r *reader) stream(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	r.m.files.Add(1)
 	return r.read(ctx, l.Object, int64(l.Attr.Attr.Size), 4)
 }
 
@@ -156,41 +187,55 @@ func (r *reader) piece(ctx context.Context, h nfs.Handle, off int64, b []byte) (
 	return len(b), nil
 }
 
-// tree reads every file below a directory, many at once.
+// walkers is how many folders of a tree a client lists at once.
+const walkers = 32
+
+// tree reads every file of the folders in a folder, many at once.
 func (r *reader) tree(ctx context.Context, name string, workers int) error {
 	top, err := r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: r.root, Name: name})
 	if err != nil {
 		return err
 	}
-	work, ctx := errgroup.WithContext(ctx)
-	work.SetLimit(workers)
-	for dirs := []nfs.Handle{top.Object}; len(dirs) > 0; dirs = dirs[1:] {
-		args := nfs.ReaddirplusArgs{Dir: dirs[0], DirCount: 64 << 10, MaxCount: 256 << 10}
-		for eof := false; !eof; {
-			page, err := r.nfs.Readdirplus(ctx, nil, args)
-			if err != nil {
-				return errors.Join(err, work.Wait())
-			}
-			for _, e := range page.Entries {
-				args.Cookie = e.Cookie
-				switch {
-				case e.Name == "." || e.Name == "..":
-				case e.Attr.Attr.Type == nfs.TypeDirectory:
-					dirs = append(dirs, e.Handle.Handle)
-				default:
-					work.Go(func() error {
-						r.m.files.Add(1)
-						return r.read(ctx, e.Handle.Handle, int64(e.Attr.Attr.Size), 4)
-					})
-				}
-			}
-			args.Verifier, eof = page.Verifier, page.EOF
-		}
-	}
-	return work.Wait()
+	dirs, ctx := errgroup.WithContext(ctx)
+	dirs.SetLimit(walkers)
+	files, ctx := errgroup.WithContext(ctx)
+	files.SetLimit(workers)
+	err = r.entries(ctx, top.Object, func(dir *nfs.DirEntry) {
+		h := dir.Handle.Handle
+		dirs.Go(func() error {
+			return r.entries(ctx, h, func(e *nfs.DirEntry) {
+				h, size := e.Handle.Handle, int64(e.Attr.Attr.Size)
+				files.Go(func() error {
+					r.m.files.Add(1)
+					return r.read(ctx, h, size, 4)
+				})
+			})
+		})
+	})
+	return errors.Join(err, dirs.Wait(), files.Wait())
 }
 
-// write makes a file, sixteen unstable pieces in flight, and commits it.
+// entries calls each for what is in a folder.
+func (r *reader) entries(ctx context.Context, dir nfs.Handle, each func(*nfs.DirEntry)) error {
+	args := nfs.ReaddirplusArgs{Dir: dir, DirCount: 64 << 10, MaxCount: 256 << 10}
+	for {
+		page, err := r.nfs.Readdirplus(ctx, nil, args)
+		if err != nil {
+			return err
+		}
+		for i := range page.Entries {
+			e := &page.Entries[i]
+			if args.Cookie = e.Cookie; e.Name != "." && e.Name != ".." {
+				each(e)
+			}
+		}
+		if args.Verifier = page.Verifier; page.EOF {
+			return nil
+		}
+	}
+}
+
+// write makes a file, 32 unstable pieces in flight, and commits it.
 func (r *reader) write(ctx context.Context, name string, size int64) error {
 	made, err := r.nfs.Create(ctx, nil, nfs.CreateArgs{Dir: r.root, Name: name})
 	if err != nil {
@@ -223,5 +268,52 @@ func (r *reader) write(ctx context.Context, name string, size int64) error {
 	if err == nil && done.Verifier != *verf.Load() {
 		err = errors.New("the filer lost writes")
 	}
+	return err
+}
+
+// flush has the filer bring a file to the NAS: a COMMIT with an offset that no file system sends (docs/filer.md).
+func (r *reader) flush(ctx context.Context, name string, size int64) error {
+	l, err := r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: r.root, Name: name})
+	if err != nil {
+		return err
+	}
+	if _, err := r.nfs.Commit(ctx, nil, nfs.CommitArgs{File: l.Object, Offset: 0x1234ABCDDEADDEAD, Count: 0xABADBEEF}); err != nil {
+		return err
+	}
+	r.m.bytes.Add(size)
+	return nil
+}
+
+// create makes files in one folder, many calls in flight, until the time is over.
+func (r *reader) create(ctx context.Context, t *task, number int) error {
+	dir, err := r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: r.root, Name: t.name})
+	if err != nil {
+		return err
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	for w := range t.workers {
+		work.Go(func() error {
+			for i := 0; time.Since(r.m.began) < t.length; i++ {
+				name := fmt.Sprintf("c%d-%d-%d", number, w, i)
+				if _, err := r.nfs.Create(ctx, nil, nfs.CreateArgs{Dir: dir.Object, Name: name}); err != nil {
+					return err
+				}
+				r.m.files.Add(1)
+			}
+			return nil
+		})
+	}
+	return work.Wait()
+}
+
+// list reads a folder whole.
+func (r *reader) list(name string) error {
+	dir, err := r.nfs.Lookup(context.Background(), nil, nfs.LookupArgs{Dir: r.root, Name: name})
+	if err != nil {
+		return err
+	}
+	l, err := load.List(netip.MustParseAddrPort(cacheAddr), dir.Object, 64<<10, nil)
+	r.m.files.Add(int64(l.Entries))
+	r.m.first = l.First
 	return err
 }

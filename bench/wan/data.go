@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -19,34 +18,76 @@ const (
 	sharedSize  = 1 << 20
 )
 
-// makeData makes the NAS once: every eight bytes of a file are its seed plus their position, so that a client can tell
-// whether what it gets is right.
-func (s *setting) makeData(ctx context.Context) (string, error) {
-	dir := filepath.Join(s.dir, fmt.Sprintf("nas-%d-%d", s.size, s.small))
-	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
-		return dir, os.RemoveAll(filepath.Join(dir, "new"))
-	}
-	say("making %s of data in %s", gib(s.size), dir)
-	if err := file(filepath.Join(dir, "big"), s.size); err != nil {
-		return "", err
-	}
-	for i := range s.small {
-		if err := file(filepath.Join(dir, "small", fmt.Sprintf("%03d", i/100), fmt.Sprintf("f%05d", i)), smallSize); err != nil {
-			return "", err
+// perFolder is how many files of a tree are in one folder.
+const perFolder = 100
+
+// tree makes a folder of n files of the given size on the NAS, once, and returns its name there.
+func (p *place) tree(name string, n int, size int64) (string, error) {
+	name = fmt.Sprintf("%s-%d-%d", name, n, size)
+	return name, p.once(name, func(dir string) error {
+		for i := range n {
+			if err := file(filepath.Join(dir, fmt.Sprintf("%04d", i/perFolder), fmt.Sprintf("f%06d", i)), size); err != nil {
+				return err
+			}
 		}
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-	}
-	for i := range sharedFiles {
-		if err := file(filepath.Join(dir, "shared", fmt.Sprintf("d%d", i%10), fmt.Sprintf("f%03d", i)), sharedSize); err != nil {
-			return "", err
-		}
-	}
-	return dir, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
+		return nil
+	})
 }
 
-// file writes a file of n bytes, with a seed of its own.
+// large makes a large file on the NAS, once, and returns its name there.
+func (p *place) large(size int64) (string, error) {
+	name := fmt.Sprintf("large-%d", size)
+	return name, p.once(name, func(at string) error { return file(at, size) })
+}
+
+// names makes a folder of n empty files on the NAS, once, and returns its name there.
+func (p *place) names(n int) (string, error) {
+	name := fmt.Sprintf("names-%d", n)
+	return name, p.once(name, func(dir string) error {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		for i := range n {
+			f, err := os.Create(filepath.Join(dir, fmt.Sprintf("n%07d", i)))
+			if err != nil {
+				return err
+			}
+			if err := f.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// once has something made on the NAS under its name, unless it is there.
+func (p *place) once(name string, fn func(at string) error) error {
+	at := filepath.Join(p.nas, name)
+	if _, err := os.Stat(at); err == nil {
+		return nil
+	}
+	say("making %s in %s", name, p.nas)
+	begun := at + ".begun"
+	if err := os.RemoveAll(begun); err != nil {
+		return err
+	}
+	if err := fn(begun); err != nil {
+		return err
+	}
+	return os.Rename(begun, at)
+}
+
+// fresh makes an empty folder on the NAS, open to everybody, and returns its name there.
+func (p *place) fresh(name string) (string, error) {
+	at := filepath.Join(p.nas, name)
+	if err := os.RemoveAll(at); err != nil {
+		return "", err
+	}
+	return name, os.Mkdir(at, 0o755)
+}
+
+// file writes a file of n bytes, with a seed of its own: every eight bytes are the seed plus their position, so that a
+// client can tell whether what it gets is right.
 func file(path string, n int64) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

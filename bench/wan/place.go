@@ -26,15 +26,26 @@ const (
 // place is the two sites and what runs in them.
 type place struct {
 	setting
-	data  string // the NAS
+	nas   string // the folder that is the NAS
+	state string // of the near filer
 	procs []*exec.Cmd
 	made  []string // namespaces
+	cache *cache   // the far filer; nil: none runs
 }
 
-// start makes the namespaces, the link and the filers.
-func (p *place) start(ctx context.Context) error {
-	cache, err := os.MkdirTemp(p.dir, "cache-")
-	if err != nil {
+// cache is a far filer.
+type cache struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+// start makes the namespaces, the link and the near filer.
+func (p *place) start(ctx context.Context) (err error) {
+	p.nas = filepath.Join(p.dir, "nas")
+	if err := os.MkdirAll(p.nas, 0o755); err != nil {
+		return err
+	}
+	if p.state, err = os.MkdirTemp(p.dir, "cache-"); err != nil {
 		return err
 	}
 	for _, ns := range []string{near, far} {
@@ -51,18 +62,54 @@ func (p *place) start(ctx context.Context) error {
 		args []string
 	}{
 		{"", []string{"wan", "--rtt", p.rtt, "--bandwidth", p.bandwidth, "--queue", p.queue, "--tun", near + "=" + nearAddr + "/24", "--tun", far + "=" + farAddr + "/24"}},
-		{near, []string{"filer", "--listen", nearAddr + ":2049", "--cache-dir", filepath.Join(cache, "studio"), "--export", "/nas=posix:" + p.data}},
-		{far, []string{"filer", "--listen", cacheAddr, "--metrics", cacheStatus, "--cache-dir", filepath.Join(cache, "cloud"), "--export", "/nas=nfs:" + nearAddr + ":2049/nas"}},
+		{near, []string{"filer", "--listen", nearAddr + ":2049", "--cache-dir", p.state, "--export", "/nas=posix:" + p.nas}},
 	} {
-		if err := p.daemon(ctx, d.ns, d.args...); err != nil {
+		cmd, err := p.daemon(ctx, d.ns, d.args...)
+		if err != nil {
 			return err
 		}
+		p.procs = append(p.procs, cmd)
 	}
 	return nil
 }
 
+// freshCache starts a far filer with an empty cache, in place of the one before. export is added to its configuration,
+// such as ", usageModel: READ_WRITE".
+func (p *place) freshCache(ctx context.Context, size int64, export string) error {
+	if err := p.endCache(); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(p.dir, "cache-")
+	if err != nil {
+		return err
+	}
+	conf := filepath.Join(dir, "conf.yaml")
+	text := fmt.Sprintf("listen: %s\nmetrics: %s\ncacheDir: %s\ncacheSize: %d\nexports:\n  - {path: /nas, origin: \"nfs:%s:2049/nas\"%s}\n",
+		cacheAddr, cacheStatus, dir, size, nearAddr, export)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		return err
+	}
+	cmd, err := p.daemon(ctx, far, "filer", "--config", conf)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	p.cache = &cache{dir, cmd}
+	return nil
+}
+
+// endCache ends the far filer and removes its cache.
+func (p *place) endCache() error {
+	c := p.cache
+	if c == nil {
+		return nil
+	}
+	p.cache = nil
+	end(c.cmd)
+	return os.RemoveAll(c.dir)
+}
+
 // daemon starts the program in a namespace and waits until it is ready.
-func (p *place) daemon(ctx context.Context, ns string, args ...string) error {
+func (p *place) daemon(ctx context.Context, ns string, args ...string) (*exec.Cmd, error) {
 	argv := append([]string{p.binary}, args...)
 	if ns != "" {
 		argv = append([]string{"ip", "netns", "exec", ns}, argv...) // ip replaces itself by the command
@@ -72,38 +119,42 @@ func (p *place) daemon(ctx context.Context, ns string, args ...string) error {
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	p.procs = append(p.procs, cmd)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "ready") {
-			return nil
+			return cmd, nil
 		}
 	}
-	return fmt.Errorf("spillway %s ended before it was ready", args[0])
+	end(cmd)
+	return nil, fmt.Errorf("spillway %s ended before it was ready", args[0])
+}
+
+// end tells a process to end, and makes it.
+func end(cmd *exec.Cmd) {
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	timer := time.AfterFunc(15*time.Second, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait() // how it ends does not matter any more
+	timer.Stop()
 }
 
 // stop ends everything, the last first.
 func (p *place) stop() (err error) {
+	err = p.endCache()
 	for i := len(p.procs) - 1; i >= 0; i-- {
-		cmd := p.procs[i]
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		timer := time.AfterFunc(15*time.Second, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait() // how it ends does not matter any more
-		timer.Stop()
+		end(p.procs[i])
 	}
 	for _, ns := range p.made {
 		if out, delErr := exec.Command("ip", "netns", "delete", ns).CombinedOutput(); delErr != nil {
 			err = errors.Join(err, fmt.Errorf("namespace %s: %w: %s", ns, delErr, out))
 		}
 	}
-	caches, _ := filepath.Glob(filepath.Join(p.dir, "cache-*"))
-	for _, dir := range caches {
-		err = errors.Join(err, os.RemoveAll(dir))
+	if p.state != "" {
+		err = errors.Join(err, os.RemoveAll(p.state))
 	}
 	return err
 }
@@ -111,29 +162,13 @@ func (p *place) stop() (err error) {
 // link measures the link itself, in bytes a second: what arrives from the studio, or there. The first two seconds, in
 // which TCP looks for the rate, do not count.
 func (p *place) link(ctx context.Context, back bool) (float64, error) {
-	server := exec.CommandContext(ctx, "ip", "netns", "exec", near, "iperf3", "--server", "--one-off", "--bind", nearAddr)
-	if err := server.Start(); err != nil {
-		return 0, err
-	}
-	defer func() { _ = server.Wait() }() // one-off
-	args := []string{"netns", "exec", far, "iperf3", "--client", nearAddr, "--parallel", fmt.Sprint(p.streams), "--time", "6", "--omit", "2", "--json"}
+	args := []string{"--time", "6", "--omit", "2", "--json"}
 	if !back {
 		args = append(args, "--reverse")
 	}
-	var out []byte
-	var err error
-	for range 20 { // until the server listens
-		if out, err = exec.CommandContext(ctx, "ip", args...).Output(); err == nil {
-			break
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-	}
+	out, err := p.iperf(ctx, args...)
 	if err != nil {
-		return 0, fmt.Errorf("iperf3: %w: %.300s", err, out)
+		return 0, err
 	}
 	var report struct {
 		End struct {
@@ -148,21 +183,73 @@ func (p *place) link(ctx context.Context, back bool) (float64, error) {
 	return report.End.Received.BitsPerSecond / 8, nil
 }
 
-// traffic returns the bytes of file data that the far filer has read from its origin so far.
-func (p *place) traffic(ctx context.Context) (int64, error) {
+// iperf runs iperf3 in the far namespace, against one in the near namespace.
+func (p *place) iperf(ctx context.Context, args ...string) (out []byte, err error) {
+	server := exec.CommandContext(ctx, "ip", "netns", "exec", near, "iperf3", "--server", "--one-off", "--bind", nearAddr)
+	if err := server.Start(); err != nil {
+		return nil, err
+	}
+	defer func() { _ = server.Wait() }() // one-off
+	args = append([]string{"netns", "exec", far, "iperf3", "--client", nearAddr, "--parallel", fmt.Sprint(p.streams)}, args...)
+	for range 20 { // until the server listens
+		if out, err = exec.CommandContext(ctx, "ip", args...).Output(); err == nil {
+			return out, nil
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	_ = server.Process.Kill() // it waits for a client that does not come
+	return nil, fmt.Errorf("iperf3: %w: %.300s", err, out)
+}
+
+// traffic is what the far filer has asked its origin so far.
+type traffic struct {
+	read  int64            // bytes of file data
+	calls map[string]int64 // by operation
+}
+
+func (p *place) traffic(ctx context.Context) (t traffic, err error) {
 	out, err := exec.CommandContext(ctx, "ip", "netns", "exec", far, "curl", "-sf", "http://"+cacheStatus+"/status").Output()
 	if err != nil {
-		return 0, fmt.Errorf("status of the far filer: %w", err)
+		return t, fmt.Errorf("status of the far filer: %w", err)
 	}
 	var s struct {
-		Exports []struct{ ReadDemand, ReadAhead, ReadPrimed int64 }
+		Exports []struct {
+			ReadDemand, ReadAhead, ReadPrimed int64
+			OriginCalls                       []struct {
+				Name    string
+				Latency struct{ Calls int64 }
+			}
+		}
 	}
 	if err := json.Unmarshal(out, &s); err != nil {
-		return 0, err
+		return t, err
 	}
-	var n int64
+	t.calls = map[string]int64{}
 	for _, e := range s.Exports {
-		n += e.ReadDemand + e.ReadAhead + e.ReadPrimed
+		t.read += e.ReadDemand + e.ReadAhead + e.ReadPrimed
+		for _, c := range e.OriginCalls {
+			t.calls[c.Name] += c.Latency.Calls
+		}
 	}
-	return n, nil
+	return t, nil
+}
+
+// client runs this program in the far namespace and returns what it measured.
+func (p *place) client(ctx context.Context, t *task) (*result, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", far, self, "client"}, t.args()...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("client %v: %w", t.args(), err)
+	}
+	r := &result{}
+	return r, json.Unmarshal(out, r)
 }
