@@ -7,7 +7,7 @@
 //	manifest, prime, primejobs, pace   loading ahead of time
 //	usagemodel, reload, commitflush, groups   what users of HPC Cache know under these names
 //	policy, rule, hostnames   which clients may enter an export, and as whom
-//	inode, chain, attrs    what is known of a file, since when, and which changes were our own
+//	inode, memory, chain, attrs   what is known of a file, since when, and which changes were our own
 //	names, listing, listdir, matcher   directories: names, negative names, readings with the storage's cookies
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
 //	space, openfiles, persist   what leaves the cache, what is open, and what survives a crash

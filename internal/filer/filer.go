@@ -166,7 +166,7 @@ func Open(cfg Config) (*Filer, error) {
 		return nil, fault.Wrap(fault.Unavailable, err, "cache directory")
 	}
 	f := &Filer{
-		cfg: cfg, log: cfg.Log, started: time.Now(), table: newTable(maxInodes), drc: newReplies(), mounts: &mountList{}, meters: newMeters(time.Now()),
+		cfg: cfg, log: cfg.Log, started: time.Now(), table: newTable(maxInodes(machineMemory())), drc: newReplies(), mounts: &mountList{}, meters: newMeters(time.Now()),
 		byID: map[uint32]*target{}, byExport: map[uint32]*export{}, policyRules: cfg.Policies, hostAddrs: map[string][]netip.Addr{},
 		fetchBudget: semaphore.NewWeighted(fetchBytes),
 	}

@@ -53,8 +53,16 @@ type unstable struct {
 	mixed bool         // writes under different verifiers: some may be lost already
 }
 
-// maxInodes is how many inodes stay in memory, each of about half a KiB.
-const maxInodes = 1 << 20
+// What inodes in memory may take: an eighth of the machine's. Each comes to 800 bytes, with its name and its places in the
+// table, and to more before garbage is collected. Two million are enough: those that left memory are found in the index
+// within a fraction of a millisecond, and their attributes at the origin.
+const (
+	inodeBytes   = 1300
+	inodeShare   = 8
+	inodesAtMost = 1 << 21
+)
+
+func maxInodes(memory int64) int { return int(min(memory/inodeShare/inodeBytes, inodesAtMost)) }
 
 // table holds the inodes in memory. It is cut into shards, as every call takes an inode and puts it back.
 type table struct {
@@ -129,15 +137,16 @@ func (t *table) add(id uint64, tg *target, oid origin.ID) *inode {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ino := s.byID[id]
-	if ino == nil {
-		ino = &inode{id: id, target: tg, oid: oid, slot: len(s.ring)}
-		s.byID[id] = ino
-		s.ring = append(s.ring, ino)
-		t.byOrigin[fileKey{tg.id, oid}] = ino
-		t.sweep(s)
+	if ino != nil {
+		ino.refs++
+		ino.used = true
+		return ino
 	}
-	ino.refs++
-	ino.used = true
+	ino = &inode{id: id, target: tg, oid: oid, slot: len(s.ring), refs: 1, used: true} // or the hand might take it at once
+	s.byID[id] = ino
+	s.ring = append(s.ring, ino)
+	t.byOrigin[fileKey{tg.id, oid}] = ino
+	t.sweep(s)
 	return ino
 }
 

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,7 +57,10 @@ func Run(ctx context.Context, c File, version string, log *slog.Logger, ready fu
 	if err != nil {
 		return err
 	}
-	defer listeners.close() // those that a server took over are closed already
+	defer listeners.close()            // those that a server took over are closed already
+	if os.Getenv("GOMEMLIMIT") == "" { // whoever sets that knows better
+		debug.SetMemoryLimit(memoryLimit(machineMemory()))
+	}
 	f, err := Open(cfg)
 	if err != nil {
 		return err
