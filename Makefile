@@ -69,6 +69,10 @@ bench-filer: packages-bench build ## the filer beside nfs-ganesha, as a table (A
 bench-wan: packages-bench build ## a filer at the far end of a long link, beside iperf3 (ARGS="-rtt 60ms -size 1073741824")
 	$(GO) run ./bench/wan -binary $(BIN) $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: build ## a filer that knows ten million files: memory, restart, files not in memory (ARGS="-files 1000000")
+	$(GO) run ./bench/scale -binary $(BIN) $(ARGS)
+
 .PHONY: bench-mount
 bench-mount: packages-bench build ## the mount's disk cache beside the local file, and a walk of 10,000 files
 	$(GO) run ./bench/mount -binary $(BIN) $(ARGS)

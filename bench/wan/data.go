@@ -101,7 +101,7 @@ func file(path string, n int64) (err error) {
 			err = closeErr
 		}
 	}()
-	w := bufio.NewWriterSize(f, 1<<20)
+	w := bufio.NewWriterSize(f, int(min(n, 1<<20)))
 	if _, err := io.CopyN(w, &words{at: rand.Uint64()}, n); err != nil {
 		return err
 	}
