@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,7 +145,7 @@ func newReader(ctx context.Context, m *meter) (*reader, error) {
 
 // stream reads a file in order, four pieces in flight.
 func (r *reader) stream(ctx context.Context, name string) error {
-	l, err := r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: r.root, Name: name})
+	l, err := r.find(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -192,7 +194,7 @@ const walkers = 32
 
 // tree reads every file of the folders in a folder, many at once.
 func (r *reader) tree(ctx context.Context, name string, workers int) error {
-	top, err := r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: r.root, Name: name})
+	top, err := r.find(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -235,9 +237,24 @@ func (r *reader) entries(ctx context.Context, dir nfs.Handle, each func(*nfs.Dir
 	}
 }
 
+// find looks a path up.
+func (r *reader) find(ctx context.Context, name string) (l nfs.LookupResult, err error) {
+	l.Object = r.root
+	for part := range strings.SplitSeq(name, "/") {
+		if l, err = r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: l.Object, Name: part}); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
 // write makes a file, 32 unstable pieces in flight, and commits it.
 func (r *reader) write(ctx context.Context, name string, size int64) error {
-	made, err := r.nfs.Create(ctx, nil, nfs.CreateArgs{Dir: r.root, Name: name})
+	dir, err := r.find(ctx, path.Dir(name))
+	if err != nil {
+		return err
+	}
+	made, err := r.nfs.Create(ctx, nil, nfs.CreateArgs{Dir: dir.Object, Name: path.Base(name)})
 	if err != nil {
 		return err
 	}
@@ -273,7 +290,7 @@ func (r *reader) write(ctx context.Context, name string, size int64) error {
 
 // flush has the filer bring a file to the NAS: a COMMIT with an offset that no file system sends (docs/filer.md).
 func (r *reader) flush(ctx context.Context, name string, size int64) error {
-	l, err := r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: r.root, Name: name})
+	l, err := r.find(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -308,7 +325,7 @@ func (r *reader) create(ctx context.Context, t *task, number int) error {
 
 // list reads a folder whole.
 func (r *reader) list(name string) error {
-	dir, err := r.nfs.Lookup(context.Background(), nil, nfs.LookupArgs{Dir: r.root, Name: name})
+	dir, err := r.find(context.Background(), name)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func disturb(ctx context.Context, t *task, m *meter) error {
 		if err != nil {
 			return nil, nfs.LookupResult{}, err
 		}
-		l, err := r.nfs.Lookup(ctx, nil, nfs.LookupArgs{Dir: r.root, Name: name})
+		l, err := r.find(ctx, name)
 		return r, l, err
 	}
 	for range warmReaders {

@@ -209,6 +209,7 @@ func (p *place) iperf(ctx context.Context, args ...string) (out []byte, err erro
 type traffic struct {
 	read  int64            // bytes of file data
 	calls map[string]int64 // by operation
+	cpu   time.Duration    // that it has used
 }
 
 func (p *place) traffic(ctx context.Context) (t traffic, err error) {
@@ -235,7 +236,26 @@ func (p *place) traffic(ctx context.Context) (t traffic, err error) {
 			t.calls[c.Name] += c.Latency.Calls
 		}
 	}
-	return t, nil
+	t.cpu, err = cpuTime(p.cache.cmd.Process.Pid)
+	return t, err
+}
+
+// cpuTime returns the CPU time of a process, the kernel's work for it included.
+func cpuTime(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(b), ") ") // the name before may hold anything
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, errors.New("stat has too few fields")
+	}
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return 0, err
+	}
+	return time.Duration(user+system) * (time.Second / 100), nil // USER_HZ
 }
 
 // client runs this program in the far namespace and returns what it measured.

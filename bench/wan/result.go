@@ -26,14 +26,21 @@ func (r *result) rate() float64 {
 	return float64(r.Unique) / r.Took.Seconds()
 }
 
-// figure describes a transfer. fetched is what was read from the origin; 0: that is not of interest.
-func (r *result) figure(fetched int64) string {
+// figure describes a transfer, between two states of the far filer.
+func (r *result) figure(before, after traffic) string {
+	fetched := after.read - before.read
 	parts := []string{fmt.Sprintf("%.1f MB/s in %.1f s", float64(r.Unique)/r.Took.Seconds()/1e6, r.Took.Seconds())}
 	if r.Settled > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f MB/s from the 2nd second on", r.Settled/1e6))
 	}
 	if r.Files > 1 {
 		parts = append(parts, fmt.Sprintf("%.0f files/s", float64(r.Files)/r.Took.Seconds()))
+	}
+	cpu := (after.cpu - before.cpu).Seconds()
+	if r.Files > 1 {
+		parts = append(parts, fmt.Sprintf("%.0f µs of the far filer's CPU a file", cpu*1e6/float64(r.Files)))
+	} else {
+		parts = append(parts, fmt.Sprintf("%.2f s of the far filer's CPU a GB", cpu*1e9/float64(r.Unique)))
 	}
 	if fetched > 0 {
 		parts = append(parts, fmt.Sprintf("read from the origin ÷ unique %.3f", float64(fetched)/float64(r.Unique)))

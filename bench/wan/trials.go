@@ -46,7 +46,7 @@ func (p *place) transfer(ctx context.Context, what string, back bool, t *task) e
 	if err != nil {
 		return err
 	}
-	row(what, r.figure(after.read-before.read), link, r.rate()/link)
+	row(what, r.figure(before, after), link, r.rate()/link)
 	return nil
 }
 
@@ -101,6 +101,10 @@ func prime(ctx context.Context, p *place) error {
 	if err := os.WriteFile(manifest, text, 0o600); err != nil {
 		return err
 	}
+	before, err := p.traffic(ctx)
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	cmd := exec.CommandContext(ctx, p.binary, "filer", "prime", "start", "bench", manifest, "--cache-dir", p.cache.dir)
 	cmd.Stderr = os.Stderr
@@ -115,7 +119,7 @@ func prime(ctx context.Context, p *place) error {
 	if t.read < r.Unique {
 		return fmt.Errorf("only %d of %d bytes were loaded", t.read, r.Unique)
 	}
-	row(fmt.Sprintf("priming %d files of 16 KiB", p.small), r.figure(t.read), link, r.rate()/link)
+	row(fmt.Sprintf("priming %d files of 16 KiB", p.small), r.figure(before, t), link, r.rate()/link)
 	return nil
 }
 
@@ -139,11 +143,19 @@ func writeBack(ctx context.Context, p *place) error {
 	if err != nil {
 		return err
 	}
+	before, err := p.traffic(ctx)
+	if err != nil {
+		return err
+	}
 	r, err := p.client(ctx, &task{do: "write", name: dir + "/new", size: writeOut})
 	if err != nil {
 		return err
 	}
-	row("write of "+gib(writeOut)+" and COMMIT, to be written back", r.figure(0), 0, 0)
+	after, err := p.traffic(ctx)
+	if err != nil {
+		return err
+	}
+	row("write of "+gib(writeOut)+" and COMMIT, to be written back", r.figure(before, after), 0, 0)
 	return p.transfer(ctx, "its flush", true, &task{do: "flush", name: dir + "/new", size: writeOut})
 }
 
