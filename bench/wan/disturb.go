@@ -93,7 +93,7 @@ func (r *reader) paced(ctx context.Context, h nfs.Handle, from, size, perSecond 
 	begin := time.Now()
 	for at := int64(0); time.Now().Before(end) && ctx.Err() == nil; at += piece {
 		if perSecond > 0 {
-			time.Sleep(time.Until(begin.Add(time.Duration(float64(at) / float64(perSecond) * float64(time.Second)))))
+			<-time.After(time.Until(begin.Add(time.Duration(float64(at) / float64(perSecond) * float64(time.Second)))))
 		}
 		work.Go(func() error {
 			n, err := r.piece(ctx, h, from+at%size, make([]byte, piece))

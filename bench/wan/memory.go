@@ -118,7 +118,7 @@ func (g *group) remove() (err error) {
 		if err = os.Remove(g.dir); err == nil {
 			return nil
 		}
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 	return err
 }
