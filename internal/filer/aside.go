@@ -58,8 +58,11 @@ func (a *Aside) key() []byte {
 // dirty any more. Called without mu; nothing may be running.
 func (w *writeBack) setAside(ino *inode, d *dirty, reason string) (*Aside, error) {
 	ino.mu.Lock()
-	content, at := ino.content, ino.place
+	content, at, making := ino.content, ino.place, ino.making
 	ino.mu.Unlock()
+	if making != nil {
+		return w.setUnbornAside(ino, d, making, reason)
+	}
 	if content != nil {
 		content.hardening.Lock()
 		err := w.syncData(ino, d)
@@ -71,6 +74,26 @@ func (w *writeBack) setAside(ino *inode, d *dirty, reason string) (*Aside, error
 	a, seq, err := w.moveAside(ino, d, reason, w.f.shownPath(ino.target, at))
 	if err == nil && seq != 0 {
 		err = w.wait(seq) // what was set aside must not land after a crash
+	}
+	return a, err
+}
+
+// setUnbornAside is setAside for a file that its origin does not have: its name is given up, and where nothing was written
+// there is nothing to keep.
+func (w *writeBack) setUnbornAside(ino *inode, d *dirty, op *nameOp, reason string) (a *Aside, err error) {
+	ino.mu.Lock()
+	content, at, empty := ino.content, ino.place, ino.attr.Size == 0
+	ino.mu.Unlock()
+	if !empty && content != nil {
+		content.hardening.Lock()
+		err = w.syncData(ino, d)
+		content.hardening.Unlock()
+		if err == nil {
+			a, _, err = w.moveAside(ino, d, reason, w.f.shownPath(ino.target, at))
+		}
+	}
+	if err == nil {
+		_, err = w.names.forsake(w.f.ctx, op) // its record comes behind that of the file
 	}
 	return a, err
 }

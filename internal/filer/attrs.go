@@ -26,7 +26,7 @@ func (f *Filer) fresh(ctx context.Context, as origin.Cred, ino *inode, notBefore
 func (f *Filer) confirm(ctx context.Context, as origin.Cred, ino *inode, notBefore time.Time, lost <-chan struct{}) (nfs.Attr, error) {
 	for {
 		ino.mu.Lock()
-		if ino.known && (ino.dirty != nil || !ino.verified.Before(notBefore)) { // what is dirty is newer here
+		if ino.known && (ino.ahead() || !ino.verified.Before(notBefore)) {
 			a := ino.attr
 			ino.mu.Unlock()
 			return a, nil
@@ -61,7 +61,7 @@ func (f *Filer) ask(ctx context.Context, as origin.Cred, ino *inode, c *check) {
 	if held := f.table.known(ino.id); held != nil { // it stays in memory meanwhile
 		defer f.table.put(held)
 	}
-	a, err := ino.target.origin.GetAttr(ctx, as, ino.oid)
+	a, err := ino.target.origin.GetAttr(ctx, as, ino.oid())
 	err = f.stale(ino, err)
 	ino.mu.Lock()
 	if err == nil {
@@ -76,6 +76,9 @@ func (f *Filer) ask(ctx context.Context, as origin.Cred, ino *inode, c *check) {
 	close(c.done)
 	ino.mu.Unlock()
 }
+
+// ahead says that what is here is newer than what the origin has. Called with mu held.
+func (ino *inode) ahead() bool { return ino.dirty != nil || ino.making != nil }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -100,6 +103,9 @@ func newer(a, b *nfs.Attr) bool {
 func (ino *inode) observe(a *nfs.Attr, sent time.Time) {
 	if ino.dirty != nil {
 		ino.observeDirty(a, sent)
+		return
+	}
+	if ino.making != nil { // it cannot be about this one
 		return
 	}
 	if ino.chain.inflight > 0 { // cannot be judged until our changes have ended
@@ -211,6 +217,7 @@ func (c change) end(wcc nfs.WccData, err error) {
 		if ino.attr.Pre() != ino.chain.at {
 			ino.verified = time.Time{}
 		}
+		ino.keepGrants()
 	case !before.base: // nothing was cached of a state that was not known
 		ino.foreign()
 		ino.verified = time.Time{}
@@ -232,7 +239,7 @@ func (f *Filer) gone(ino *inode) {
 		return
 	}
 	f.drop(ino)
-	if err := f.ids.drop(ino.id, fileKey{ino.target.id, ino.oid}); err != nil {
+	if err := f.ids.drop(ino.id, fileKey{ino.target.id, ino.oid()}); err != nil {
 		f.log.Error("forget a deleted file", "inode", ino.id, "error", err)
 	}
 }

@@ -64,6 +64,9 @@ func (g *award) awaits(args *nlm.TestArgs) bool {
 // obtain takes the lock at the origin, if that owns it, and makes the file fresh. Blocked: the origin will have it later.
 func (g *award) obtain(ctx context.Context, l *locks, ino *inode) (nlm.Status, error) {
 	if g.up != nil {
+		if err := l.f.born(ctx, ino); err != nil {
+			return 0, err
+		}
 		l.mu.Lock()
 		args := *g.args
 		l.mu.Unlock()

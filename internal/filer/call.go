@@ -119,27 +119,11 @@ func credOf(req *nfs.Request) origin.Cred {
 	return origin.Cred{UID: req.Auth.UID, GID: req.Auth.GID, GIDs: req.Auth.GIDs}
 }
 
-// show returns attributes as clients see them: the file-system id is the export's, the file id the origin's.
-func (t *target) show(a nfs.Attr) nfs.Attr {
-	a.FSID = uint64(t.id)
-	return a
-}
-
-func (t *target) showOpt(a nfs.OptAttr) nfs.OptAttr {
-	a.Attr.FSID = uint64(t.id)
-	return a
-}
-
-func (t *target) showWcc(w nfs.WccData) nfs.WccData {
-	w.After = t.showOpt(w.After)
-	return w
-}
-
 // attrs returns attributes as fresh as the export promises.
 func (c call) attrs(ctx context.Context, ino *inode) (nfs.Attr, error) {
 	if ino.target.caps.Local {
 		nfs.Wait(ctx)
-		a, err := ino.target.origin.GetAttr(ctx, c.as, ino.oid)
+		a, err := ino.target.origin.GetAttr(ctx, c.as, ino.oid())
 		return a, c.noted(ino.target, c.f.stale(ino, err))
 	}
 	a, err := c.f.trusted(ctx, c.as, ino, ino.target.freshEnough())
@@ -153,7 +137,7 @@ func (ino *inode) opt() nfs.OptAttr {
 	if !ino.known {
 		return nfs.OptAttr{}
 	}
-	return nfs.WithAttr(ino.target.show(ino.attr))
+	return nfs.WithAttr(ino.show(ino.attr))
 }
 
 // noted keeps for status whether the origin answers, and passes err on.

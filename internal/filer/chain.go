@@ -10,9 +10,11 @@ import "github.com/spillway/spillway/nfs"
 // changed the file in between.
 type chain struct {
 	inflight int
+	from     nfs.PreAttr // the base: the state when the first one began
 	at       nfs.PreAttr // how far the pairs connect from the base
 	base     bool        // at is known
 	broken   bool
+	permits  bool // some of them may change who may do what
 	edges    []stateEdge
 	visited  map[nfs.PreAttr]struct{} // states explained so far
 	seen     map[nfs.PreAttr]struct{} // states that other replies showed meanwhile
@@ -30,7 +32,7 @@ func (c *chain) begin(state nfs.PreAttr, known bool) {
 	if c.inflight > 1 {
 		return
 	}
-	*c = chain{inflight: 1, at: state, base: known, broken: !known, visited: map[nfs.PreAttr]struct{}{state: {}}, seen: map[nfs.PreAttr]struct{}{}}
+	*c = chain{inflight: 1, from: state, at: state, base: known, broken: !known, visited: map[nfs.PreAttr]struct{}{state: {}}, seen: map[nfs.PreAttr]struct{}{}}
 }
 
 // see notes a state that a reply showed while changes are in flight.

@@ -9,11 +9,12 @@ import (
 	"github.com/spillway/spillway/nfs"
 )
 
-// maker asks the origin to make an object in a directory.
-type maker func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error)
+// makeFunc asks the origin to make an object in a directory.
+type makeFunc func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error)
 
-// makeObject passes a CREATE, MKDIR, SYMLINK or MKNOD through.
-func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *nfs.NewResult, fn maker) {
+// makeObject is a CREATE, MKDIR, SYMLINK or MKNOD: acknowledged here, where names are written back and m says what is made,
+// else passed through.
+func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *nfs.NewResult, m *making, fn makeFunc) {
 	c, err := f.beginChange(req, dir)
 	if err != nil {
 		res.Status = origin.StatusOf(err)
@@ -32,7 +33,15 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 		return
 	}
 	t := c.ino.target
-	if err := c.settleName(c.ino, name); err != nil { // an unchecked CREATE may truncate what is there
+	defer c.ino.hold(name)()
+	if m != nil && t.ownNames && c.makeHere(f.lasting(), name, m, res) {
+		return
+	}
+	err = f.landName(f.lasting(), c.ino, name)
+	if err == nil {
+		err = c.settleName(c.ino, name) // an unchecked CREATE may truncate what is there
+	}
+	if err != nil {
 		res.Status = origin.StatusOf(err)
 		return
 	}
@@ -45,6 +54,12 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 	}
 	if child != nil {
 		child.madeAt(c.ino.id, name)
+		c.ino.mu.Lock()
+		parent := c.ino.attr
+		c.ino.mu.Unlock()
+		if m != nil && m.fresh {
+			t.noteMaker(c.as, &parent, &made.Node.Attr, sent)
+		}
 	}
 	ch.endNames(made.Dir, err, func(n *names) {
 		if child != nil {
@@ -53,13 +68,13 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 			delete(n.byName, name)
 		}
 	})
-	res.DirWcc, res.Status = t.showWcc(made.Dir), origin.StatusOf(c.noted(t, err))
+	res.DirWcc, res.Status = c.ino.showWcc(made.Dir), origin.StatusOf(c.noted(t, err))
 	if err != nil {
 		return
 	}
 	defer f.table.put(child)
 	res.Object = nfs.WithHandle(c.handle(child.id))
-	res.Attr = nfs.WithAttr(t.show(made.Node.Attr))
+	res.Attr = nfs.WithAttr(child.show(made.Node.Attr))
 }
 
 // beginNames announces a change of a directory's names.
@@ -81,6 +96,9 @@ func (c change) endNames(wcc nfs.WccData, err error, apply func(*names)) {
 		return
 	}
 	c.end(wcc, err)
+	if ino.shift.times.Load() != 0 && err == nil { // what clients see must move, though the origin's clock may be behind
+		ino.shift.to(ino.target.tick(ino.shownTimes()))
+	}
 	apply(n)
 	if _, answered := nfs.StatusOf(err); err != nil && !answered {
 		n.complete = false
@@ -89,32 +107,35 @@ func (c change) endNames(wcc nfs.WccData, err error, apply func(*names)) {
 
 func (f *Filer) create(_ context.Context, req *nfs.Request, args *nfs.CreateArgs, res *nfs.CreateResult) {
 	once(f.drc, req, nfs.ProcCreate, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.Create(ctx, as, dir.oid, args.Name, origin.CreateHow{Mode: args.How, Attr: args.Attr, Verifier: ownVerifier(req, args.Verifier)})
+		m := making{kind: opCreate, attr: args.Attr, how: args.How, verf: ownVerifier(req, args.Verifier)}
+		f.makeObject(req, &args.Dir, args.Name, res, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.Create(ctx, as, dir.oid(), args.Name, origin.CreateHow{Mode: args.How, Attr: args.Attr, Verifier: m.verf})
 		})
 	})
 }
 
 func (f *Filer) mkdir(_ context.Context, req *nfs.Request, args *nfs.MkdirArgs, res *nfs.MkdirResult) {
 	once(f.drc, req, nfs.ProcMkdir, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.MkDir(ctx, as, dir.oid, args.Name, args.Attr)
+		m := making{kind: opMkdir, attr: args.Attr, how: nfs.Guarded}
+		f.makeObject(req, &args.Dir, args.Name, res, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.MkDir(ctx, as, dir.oid(), args.Name, args.Attr)
 		})
 	})
 }
 
 func (f *Filer) symlink(_ context.Context, req *nfs.Request, args *nfs.SymlinkArgs, res *nfs.SymlinkResult) {
 	once(f.drc, req, nfs.ProcSymlink, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.Symlink(ctx, as, dir.oid, args.Name, args.Target, args.Attr)
+		m := making{kind: opSymlink, attr: args.Attr, how: nfs.Guarded, text: args.Target}
+		f.makeObject(req, &args.Dir, args.Name, res, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.Symlink(ctx, as, dir.oid(), args.Name, args.Target, args.Attr)
 		})
 	})
 }
 
 func (f *Filer) mknod(_ context.Context, req *nfs.Request, args *nfs.MknodArgs, res *nfs.MknodResult) {
 	once(f.drc, req, nfs.ProcMknod, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
-			return t.origin.MkNod(ctx, as, dir.oid, args.Name, origin.Special{Type: args.Type, Device: args.Device}, args.Attr)
+		f.makeObject(req, &args.Dir, args.Name, res, nil, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+			return t.origin.MkNod(ctx, as, dir.oid(), args.Name, origin.Special{Type: args.Type, Device: args.Device}, args.Attr)
 		})
 	})
 }
@@ -138,23 +159,34 @@ func (f *Filer) unlink(req *nfs.Request, args *nfs.RemoveArgs, res *nfs.RemoveRe
 		res.Status = origin.StatusOf(err)
 		return
 	}
-	wcc, err := f.removeName(f.lasting(), c.as, c.ino, args.Name, isDir)
-	res.DirWcc, res.Status = c.ino.target.showWcc(wcc), origin.StatusOf(c.noted(c.ino.target, err))
+	wcc, err := c.removeOwed(f.lasting(), args.Name, isDir)
+	if errors.Is(err, errThrough) {
+		wcc, err = f.removeName(f.lasting(), c.as, c.ino, args.Name, isDir)
+	}
+	res.DirWcc, res.Status = c.ino.showWcc(wcc), origin.StatusOf(c.noted(c.ino.target, err))
 }
 
 // removeName removes a name at the origin and what was cached of it.
 func (f *Filer) removeName(ctx context.Context, as origin.Cred, dir *inode, name string, isDir bool) (wcc nfs.WccData, err error) {
+	defer dir.hold(name)()
+	if err := f.landName(ctx, dir, name); err != nil {
+		return wcc, err
+	}
 	old := f.dirtyChild(ctx, as, dir, name)
 	if old != nil {
 		defer f.table.put(old)
+		if !old.leave() {
+			return wcc, nfs.ErrNotEmpty
+		}
+		defer old.stay()
 		old.unlinking(1)
 		defer old.unlinking(-1)
 	}
 	ch := dir.beginNames()
 	if isDir {
-		wcc, err = dir.target.origin.RmDir(ctx, as, dir.oid, name)
+		wcc, err = dir.target.origin.RmDir(ctx, as, dir.oid(), name)
 	} else {
-		wcc, err = dir.target.origin.Remove(ctx, as, dir.oid, name)
+		wcc, err = dir.target.origin.Remove(ctx, as, dir.oid(), name)
 	}
 	ch.endNames(wcc, err, func(n *names) {
 		if err == nil || errors.Is(err, nfs.ErrNoEnt) {
@@ -216,14 +248,22 @@ func (f *Filer) rename(_ context.Context, req *nfs.Request, args *nfs.RenameArgs
 		}
 		r, err := c.move(f.lasting(), args.FromName, to, args.ToName)
 		t := c.ino.target
-		res.FromWcc, res.ToWcc, res.Status = t.showWcc(r.From), t.showWcc(r.To), origin.StatusOf(c.noted(t, err))
+		res.FromWcc, res.ToWcc, res.Status = c.ino.showWcc(r.From), to.showWcc(r.To), origin.StatusOf(c.noted(t, err))
 	})
 }
 
 // move renames at the origin. The moved file keeps its cached data: a rename moves its ctime at most.
 func (c call) move(ctx context.Context, fromName string, to *inode, toName string) (origin.RenameResult, error) {
 	from, f := c.ino, c.f
-	if err := c.settleName(from, fromName); err != nil {
+	defer holdBoth(from, fromName, to, toName)()
+	err := f.landName(ctx, from, fromName)
+	if err == nil {
+		err = f.landName(ctx, to, toName)
+	}
+	if err == nil {
+		err = c.settleName(from, fromName)
+	}
+	if err != nil {
 		return origin.RenameResult{}, err
 	}
 	moved, replaced := f.dirtyChild(ctx, c.as, from, fromName), f.dirtyChild(ctx, c.as, to, toName)
@@ -235,13 +275,17 @@ func (c call) move(ctx context.Context, fromName string, to *inode, toName strin
 	if replaced != nil && replaced != moved {
 		replaced.unlinking(1)
 		defer replaced.unlinking(-1)
+		if !replaced.leave() {
+			return origin.RenameResult{}, nfs.ErrNotEmpty
+		}
+		defer replaced.stay()
 	}
 	chFrom := from.beginNames()
 	chTo := chFrom
 	if to != from {
 		chTo = to.beginNames()
 	}
-	r, err := from.target.origin.Rename(ctx, c.as, from.oid, fromName, to.oid, toName)
+	r, err := from.target.origin.Rename(ctx, c.as, from.oid(), fromName, to.oid(), toName)
 	if err == nil && moved != nil {
 		moved.mu.Lock()
 		moved.renamed, moved.verified = true, time.Time{}
@@ -295,12 +339,20 @@ func (f *Filer) link(_ context.Context, req *nfs.Request, args *nfs.LinkArgs, re
 			return
 		}
 		t := c.ino.target
-		if err := c.settle(c.ino); err != nil {
+		defer dir.hold(args.Name)()
+		err = f.landName(f.lasting(), dir, args.Name)
+		if err == nil {
+			err = f.born(f.lasting(), c.ino)
+		}
+		if err == nil {
+			err = c.settle(c.ino)
+		}
+		if err != nil {
 			res.Status = origin.StatusOf(err)
 			return
 		}
 		ch := dir.beginNames()
-		r, err := t.origin.Link(f.lasting(), c.as, c.ino.oid, dir.oid, args.Name)
+		r, err := t.origin.Link(f.lasting(), c.as, c.ino.oid(), dir.oid(), args.Name)
 		ch.endNames(r.Dir, err, func(n *names) {
 			if err == nil {
 				n.set(args.Name, c.ino.id)
@@ -311,6 +363,6 @@ func (f *Filer) link(_ context.Context, req *nfs.Request, args *nfs.LinkArgs, re
 			c.ino.renamed, c.ino.verified = true, time.Time{}
 			c.ino.mu.Unlock()
 		}
-		res.Attr, res.DirWcc, res.Status = t.showOpt(r.File), t.showWcc(r.Dir), origin.StatusOf(c.noted(t, err))
+		res.Attr, res.DirWcc, res.Status = c.ino.showOpt(r.File), dir.showWcc(r.Dir), origin.StatusOf(c.noted(t, err))
 	})
 }

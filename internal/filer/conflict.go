@@ -84,21 +84,30 @@ func (w *writeBack) copyName(name string, inode uint64, first time.Time) string 
 // makeCopy makes or finds the file for a conflict copy: in the directory of the original, else in the export's folder
 // for such.
 func (w *writeBack) makeCopy(ctx context.Context, t *target, as origin.Cred, dir uint64, name string, mode uint32) (origin.ID, error) {
-	o := t.origin
 	how := origin.CreateHow{Mode: nfs.Unchecked, Attr: nfs.SetAttr{Mode: nfs.Set32(mode), Size: nfs.Set64(0)}}
+	node, err := w.beside(ctx, t, as, dir, func(dir origin.ID) (origin.Node, error) {
+		made, err := t.origin.Create(ctx, as, dir, name, how)
+		return made.Node, err
+	})
+	return node.ID, err
+}
+
+// beside makes something in a directory or, if that is gone, in the export's folder for such.
+func (w *writeBack) beside(ctx context.Context, t *target, as origin.Cred, dir uint64, fn func(dir origin.ID) (origin.Node, error)) (origin.Node, error) {
+	o := t.origin
 	if dir != 0 {
 		if at, err := w.f.inode(dir); err == nil {
-			made, err := o.Create(ctx, as, at.oid, name, how)
+			made, err := fn(at.oid())
 			at.distrust()
 			w.f.table.put(at)
 			if err == nil || !origin.IsGone(err) && !errors.Is(err, nfs.ErrNotDir) {
-				return made.Node.ID, err
+				return made, err
 			}
 		}
 	}
 	root, err := o.Root(ctx)
 	if err != nil {
-		return "", err
+		return origin.Node{}, err
 	}
 	folder, _, err := o.Lookup(ctx, as, root.ID, conflictFolder)
 	if errors.Is(err, nfs.ErrNoEnt) {
@@ -107,8 +116,7 @@ func (w *writeBack) makeCopy(ctx context.Context, t *target, as origin.Cred, dir
 		folder = made.Node
 	}
 	if err != nil {
-		return "", err
+		return origin.Node{}, err
 	}
-	made, err := o.Create(ctx, as, folder.ID, name, how)
-	return made.Node.ID, err
+	return fn(folder.ID)
 }

@@ -120,6 +120,29 @@ func TestLogRecordsRoundTrip(t *testing.T) {
 	}
 }
 
+func someNames() (*nameOp, nameEnd) {
+	op := &nameOp{
+		serial: 7, kind: opSymlink, target: 2, dir: 3, inode: 9 | bornHere, name: "frame.exr", as: origin.Cred{UID: 1000, GID: 100, GIDs: []uint32{4}},
+		session: 5, at: time.Unix(1, 2), attr: nfs.Attr{Type: nfs.TypeSymlink, Mode: 0o777, Mtime: nfs.Time{Sec: 1, Nsec: 2}}, text: "there",
+		how: nfs.Exclusive, verf: nfs.Verifier{1, 2, 3, 4, 5, 6, 7, 8},
+	}
+	return op, nameEnd{serial: 7, inode: 9, target: 2, end: opConflict, oid: "handle", attr: nfs.Attr{FileID: 77}}
+}
+
+func TestNameRecordsRoundTrip(t *testing.T) {
+	op, end := someNames()
+	if got, err := parseLogRecord(op.encode()); err != nil || !reflect.DeepEqual(got, op) {
+		t.Errorf("name: %+v, %v", got, err)
+	}
+	if got, err := parseLogRecord(end.encode()); err != nil || !reflect.DeepEqual(got, end) {
+		t.Errorf("end: %+v, %v", got, err)
+	}
+	end.end = opForsaken // and yet it is at the origin
+	if got, err := parseLogRecord(end.encode()); err == nil {
+		t.Errorf("an end that contradicts itself: %+v", got)
+	}
+}
+
 func FuzzLogRecord(f *testing.F) {
 	s := someState()
 	f.Add(s.encode())
@@ -128,6 +151,9 @@ func FuzzLogRecord(f *testing.F) {
 	f.Add(cleanRecord(1 << 40))
 	r := someAnswer()
 	f.Add(r.encode())
+	op, end := someNames()
+	f.Add(op.encode())
+	f.Add(end.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := parseLogRecord(b)
 		if err != nil {
@@ -142,6 +168,10 @@ func FuzzLogRecord(f *testing.F) {
 		case uint64:
 			again = cleanRecord(r)
 		case replyRecord:
+			again = r.encode()
+		case *nameOp:
+			again = r.encode()
+		case nameEnd:
 			again = r.encode()
 		}
 		if back, err := parseLogRecord(again); err != nil || !reflect.DeepEqual(back, got) {

@@ -68,11 +68,7 @@ func (s *state) encode() []byte {
 	for _, v := range [...]uint64{s.inode, s.target, s.gen, s.synced, uint64(s.first.UnixNano()), uint64(s.last.UnixNano()), uint64(max(s.tried.UnixNano(), 0))} {
 		b = binary.AppendUvarint(b, v)
 	}
-	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.as.UID)), uint64(s.as.GID))
-	b = binary.AppendUvarint(b, uint64(len(s.as.GIDs)))
-	for _, g := range s.as.GIDs {
-		b = binary.AppendUvarint(b, uint64(g))
-	}
+	b = appendCred(b, s.as)
 	b = binary.AppendUvarint(b, uint64(len(s.sessions)))
 	for _, id := range s.sessions {
 		b = binary.AppendUvarint(b, id)
@@ -88,6 +84,23 @@ func (s *state) encode() []byte {
 	b = appendTime(binary.AppendUvarint(b, times), s.atime.Time)
 	b = binary.AppendUvarint(b, s.cut)
 	return s.bytes.appendTo(b)
+}
+
+func appendCred(b []byte, as origin.Cred) []byte {
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(as.UID)), uint64(as.GID))
+	b = binary.AppendUvarint(b, uint64(len(as.GIDs)))
+	for _, g := range as.GIDs {
+		b = binary.AppendUvarint(b, uint64(g))
+	}
+	return b
+}
+
+func (f *fields) cred() (as origin.Cred) {
+	as.UID, as.GID = f.u32(), f.u32()
+	for range f.count() {
+		as.GIDs = append(as.GIDs, f.u32())
+	}
+	return as
 }
 
 func appendAttr(b []byte, a *nfs.Attr) []byte {
@@ -124,6 +137,14 @@ func (f *fields) u32() uint32 {
 	return uint32(v)
 }
 
+func (f *fields) u8() uint8 {
+	v := f.u64()
+	if v > 1<<8-1 {
+		f.bad = true
+	}
+	return uint8(v)
+}
+
 func (f *fields) time() nfs.Time { return nfs.Time{Sec: f.u32(), Nsec: f.u32()} }
 
 // count reads a number of things that follow, each at least one byte long.
@@ -154,7 +175,8 @@ func (f *fields) attr() nfs.Attr {
 	}
 }
 
-// parseLogRecord decodes any record: a dataRecord whose data alias b, a state, the id of a clean inode, or a replyRecord.
+// parseLogRecord decodes any record: a dataRecord whose data alias b, a state, the id of a clean inode, a replyRecord, a *nameOp or
+// a nameEnd.
 func parseLogRecord(b []byte) (any, error) {
 	if len(b) == 0 {
 		return nil, errRecord
@@ -173,6 +195,10 @@ func parseLogRecord(b []byte) (any, error) {
 		out = f.state()
 	case recordReply:
 		out = f.reply()
+	case recordName:
+		out = f.name()
+	case recordNameEnd:
+		out = f.nameEnd()
 	default:
 		return nil, errRecord
 	}
@@ -188,10 +214,7 @@ func (f *fields) state() state {
 	if tried := f.u64(); tried != 0 {
 		s.tried = time.Unix(0, int64(tried))
 	}
-	s.as = origin.Cred{UID: f.u32(), GID: f.u32()}
-	for range f.count() {
-		s.as.GIDs = append(s.as.GIDs, f.u32())
-	}
+	s.as = f.cred()
 	for range f.count() {
 		s.sessions = append(s.sessions, f.u64())
 	}

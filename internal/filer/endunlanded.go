@@ -55,7 +55,7 @@ func (f *Filer) EndUnlanded(ctx context.Context, id string, how UnlandedEnd, fol
 	if a == nil {
 		ino := w.findDirty(id)
 		if ino == nil {
-			return Ended{}, fault.New(fault.NotFound, "%s: %w", id, errNoUnlanded)
+			return w.endName(ctx, id, how, by)
 		}
 		u, _ := f.unlanded(ino)
 		if how == RetryUnlanded {
@@ -64,12 +64,35 @@ func (f *Filer) EndUnlanded(ctx context.Context, id string, how UnlandedEnd, fol
 		if a, err = w.stopAndSetAside(ctx, ino, "ended by "+by, func(*dirty) bool { return true }); err != nil {
 			return Ended{}, err
 		}
-		if a == nil {
-			return Ended{}, fault.New(fault.NotFound, "%s: %w", id, errNoUnlanded)
+		if a == nil { // there was nothing in it, or it has landed
+			return Ended{Path: u.Path}, nil
 		}
 		w.forsake()
 	}
 	return w.endAside(ctx, a, how, folder, by)
+}
+
+// endName ends the making of a directory or link.
+func (w *writeBack) endName(ctx context.Context, id string, how UnlandedEnd, by string) (Ended, error) {
+	ops := w.names.all(func(op *nameOp) bool { return idOf(op.inode) == id })
+	if len(ops) == 0 {
+		return Ended{}, fault.New(fault.NotFound, "%s: %w", id, errNoUnlanded)
+	}
+	out := Ended{Path: w.f.unlandedName(ops[0]).Path}
+	switch how {
+	case RetryUnlanded:
+		err := w.names.bring(ctx, ops[0])
+		return out, err
+	case RescueUnlanded:
+		return out, fault.WithHint(fault.New(fault.Invalid, "%s is no file", out.Path), "rescue the files in it, then discard it")
+	case DiscardUnlanded:
+	}
+	if len(w.names.all(func(op *nameOp) bool { return op.dir == ops[0].inode })) > 0 {
+		return out, fault.WithHint(fault.New(fault.Conflict, "%s is not empty", out.Path), "end what is in it first")
+	}
+	_, err := w.names.forsake(ctx, ops[0])
+	w.f.log.Warn("what was made here was given up", "path", out.Path, "by", by)
+	return out, err
 }
 
 // forsake changes the verifier: unstable data of a client was given up.
@@ -171,7 +194,7 @@ func (w *writeBack) asideSource(ctx context.Context, a *Aside) (*copySource, fun
 	if err != nil { // the file is gone: what is not here is nowhere
 		return src, done, nil //nolint:nilerr // as the comment says
 	}
-	x, err := ino.target.origin.GetAttr(ctx, a.As, ino.oid)
+	x, err := ino.target.origin.GetAttr(ctx, a.As, ino.oid())
 	if err == nil && x.Pre() == a.Base {
 		src.theirs = func(off uint64, buf []byte) (int, error) { return readFull(ctx, ino, a.As, off, buf) }
 	}

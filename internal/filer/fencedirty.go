@@ -20,8 +20,17 @@ func (w *writeBack) fence(ctx context.Context, session uint64, reason string) er
 	defer cancel()
 	left := w.of(session)
 	w.landAll(soon, left)
+	mine := func(op *nameOp) bool { return op.session == session }
+	if err := w.names.bringAll(soon, w.names.all(mine)); err != nil {
+		w.f.log.Warn("names of a fenced session that have not landed", "session", session, "error", err)
+	}
 	for _, ino := range left {
 		if err := w.endDirty(ctx, ino, session, reason); err != nil {
+			return err
+		}
+	}
+	for _, op := range w.names.all(mine) {
+		if _, err := w.names.forsake(ctx, op); err != nil {
 			return err
 		}
 	}

@@ -72,7 +72,7 @@ func (c *content) fetch(ctx context.Context, b uint64, fl *flight, as origin.Cre
 	defer c.f.fetchBudget.Release(n)
 	buf := make([]byte, n)
 	sent := time.Now()
-	res, err := c.ino.target.origin.Read(ctx, as, c.ino.oid, fl.from, buf)
+	res, err := c.ino.target.origin.Read(ctx, as, c.ino.oid(), fl.from, buf)
 	store := false
 	if err != nil {
 		fl.err = c.f.stale(c.ino, err)

@@ -53,9 +53,12 @@ type ExportFile struct {
 	VerificationTimer Timer  `yaml:"verificationTimer"` // in place of the model's
 	WriteBackTimer    Timer  `yaml:"writeBackTimer"`    // in place of the model's
 	// Verify is VerificationTimer in our own spelling.
-	Verify    config.Duration `yaml:"verify"`
-	Block     config.Bytes    `yaml:"block"`
-	ReadAhead *config.Bytes   `yaml:"readAhead"` // 0: none
+	Verify config.Duration `yaml:"verify"`
+	// LocalDirectories lets a model that writes back do so with names too: what clients make is acknowledged here.
+	LocalDirectories bool `yaml:"localDirectories"`
+
+	Block     config.Bytes  `yaml:"block"`
+	ReadAhead *config.Bytes `yaml:"readAhead"` // 0: none
 	// Outage is how long what is cached is served on while the storage does not answer; 0: not at all.
 	Outage *config.Duration `yaml:"outage"`
 	// ParentControl is the control service of the filer that the origin is: https://HOST:PORT.
@@ -143,6 +146,10 @@ func (e *ExportFile) Validate() error {
 	if _, _, key, err := e.timers(); err != nil {
 		return config.At(key, err)
 	}
+	if e.LocalDirectories && (kind != "nfs" || e.writeBackDelay() == 0) {
+		return config.At("localDirectories", fault.WithHint(fault.New(fault.Invalid, "export %s: names are written back to NFS servers only, under a usage model that writes back", e.Path),
+			"take the key away, or give usageModel: READ_WRITE"))
+	}
 	if e.ParentControl != "" && kind != "nfs" {
 		return config.At("parentControl", fault.New(fault.Invalid, "export %s: parentControl is for the nfs export of another filer", e.Path))
 	}
@@ -228,6 +235,8 @@ func (e *ExportFile) settingsBeside(first *ExportFile) string {
 		return "verificationTimer"
 	case e.WriteBackTimer != 0 && e.WriteBackTimer != first.WriteBackTimer:
 		return "writeBackTimer"
+	case e.LocalDirectories && !first.LocalDirectories:
+		return "localDirectories"
 	case e.Verify != 0 && e.Verify != first.Verify:
 		return "verify"
 	case e.Block != 0 && e.Block != first.Block:

@@ -69,6 +69,9 @@ type Export struct {
 	// WriteBack is how long after a file's last change its data may take to reach the origin; 0: changes reach it before
 	// they are answered. An origin on this machine is always written through.
 	WriteBack time.Duration
+	// LocalDirectories lets names be written back too: what is made is acknowledged from the cache disk. Only with WriteBack, and
+	// only over NFS servers.
+	LocalDirectories bool
 	// Outage is how long what is cached is served on while the origin does not answer; 0: an hour, negative: not at all.
 	Outage time.Duration
 	// Parent is the filer that the origin is, if it is one.
@@ -89,6 +92,10 @@ type target struct {
 	parent Parent
 
 	writeBack time.Duration // 0: write through
+	ownNames  bool          // names are written back too
+	owes      bool          // or were, and the origin does not have all of them yet
+	scatter   uint64        // makes file ids of files that are made here
+	makers    makers        // who the origin takes callers for
 	alive     time.Time     // when the last run was last known to be
 	skew      atomic.Int64  // nanoseconds that the origin's clock is ahead of ours, at least
 

@@ -147,15 +147,15 @@ func (f *Filer) settle(ctx context.Context, ino *inode) error {
 func (f *Filer) prove(ctx context.Context, p string, dirs []*inode, ino *inode) (Receipt, error) {
 	o, t := ino.target.origin, ino.target
 	if t.caps.Syncs {
-		if err := o.Sync(ctx, ino.oid); err != nil {
+		if err := o.Sync(ctx, ino.oid()); err != nil {
 			return Receipt{}, err
 		}
 		for i := len(dirs) - 1; i >= 0; i-- {
-			if err := o.Sync(ctx, dirs[i].oid); err != nil {
+			if err := o.Sync(ctx, dirs[i].oid()); err != nil {
 				return Receipt{}, err
 			}
 		}
-	} else if _, err := o.Commit(ctx, origin.Cred{}, ino.oid, 0, 0); err != nil {
+	} else if _, err := o.Commit(ctx, origin.Cred{}, ino.oid(), 0, 0); err != nil {
 		return Receipt{}, err
 	}
 	for range readTries {
@@ -178,7 +178,7 @@ func (f *Filer) prove(ctx context.Context, p string, dirs []*inode, ino *inode) 
 // digest reads the file from its origin, past every cache, and hashes it. same says whether it stood still meanwhile.
 func (f *Filer) digest(ctx context.Context, ino *inode) (attr nfs.Attr, sum [32]byte, same bool, err error) {
 	o := ino.target.origin
-	if attr, err = o.GetAttr(ctx, origin.Cred{}, ino.oid); err != nil {
+	if attr, err = o.GetAttr(ctx, origin.Cred{}, ino.oid()); err != nil {
 		return attr, sum, false, err
 	}
 	if attr.Type != nfs.TypeRegular {
@@ -189,7 +189,7 @@ func (f *Filer) digest(ctx context.Context, ino *inode) (attr nfs.Attr, sum [32]
 	var off uint64
 	last := attr
 	for off < attr.Size {
-		r, err := o.Read(ctx, origin.Cred{}, ino.oid, off, buf)
+		r, err := o.Read(ctx, origin.Cred{}, ino.oid(), off, buf)
 		if err != nil {
 			return attr, sum, false, err
 		}
@@ -201,7 +201,7 @@ func (f *Filer) digest(ctx context.Context, ino *inode) (attr nfs.Attr, sum [32]
 		last = r.Attr
 	}
 	if last.Pre() == attr.Pre() && off == attr.Size {
-		if last, err = o.GetAttr(ctx, origin.Cred{}, ino.oid); err != nil {
+		if last, err = o.GetAttr(ctx, origin.Cred{}, ino.oid()); err != nil {
 			return attr, sum, false, err
 		}
 	}

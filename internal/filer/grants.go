@@ -40,10 +40,33 @@ func credKey(b []byte, as origin.Cred) []byte {
 // time and not before the file's last change. Called with mu held.
 func (ino *inode) grantOf(key []byte, want nfs.Access, notBefore time.Time) (nfs.Access, bool) {
 	g, ok := ino.grants[string(key)]
-	if !ok || g.asked&want != want || g.ctime != ino.originState().Ctime || g.at.Before(notBefore) {
+	if !ok || g.asked&want != want || g.ctime != ino.permitted() || g.at.Before(notBefore) {
 		return 0, false
 	}
 	return g.got & want, true
+}
+
+// permitted is the ctime of the state that permissions are remembered of. While our own changes of a directory's names
+// are on their way, which move its ctime and no permission, it is that of the state before. Called with mu held.
+func (ino *inode) permitted() nfs.Time {
+	if c := &ino.chain; c.inflight > 0 && c.base && !c.permits && ino.attr.Type == nfs.TypeDirectory {
+		return c.from.Ctime
+	}
+	return ino.originState().Ctime
+}
+
+// keepGrants takes what is remembered of permissions along with a directory's ctime, after changes of names that were all
+// ours. Called with mu held.
+func (ino *inode) keepGrants() {
+	if ino.attr.Type != nfs.TypeDirectory || ino.chain.permits {
+		return
+	}
+	for key, g := range ino.grants {
+		if g.ctime == ino.chain.from.Ctime {
+			g.ctime = ino.attr.Ctime
+			ino.grants[key] = g
+		}
+	}
 }
 
 // granted answers ACCESS. The origin is the judge, for it may squash root, map users or have ACLs; its answers are kept
@@ -52,22 +75,32 @@ func (c call) granted(ctx context.Context, ino *inode, want nfs.Access) (nfs.Acc
 	t := ino.target
 	if t.caps.Local {
 		nfs.Wait(ctx)
-		got, err := t.origin.Access(ctx, c.as, ino.oid, want)
+		got, err := t.origin.Access(ctx, c.as, ino.oid(), want)
 		return got, c.noted(t, err)
 	}
 	var room [keyBytes]byte
 	key := credKey(room[:0], c.as)
 	ino.mu.Lock()
 	got, ok := ino.grantOf(key, want, t.freshEnough())
-	ctime := ino.originState().Ctime
+	ctime := ino.permitted()
+	unborn, a := ino.making != nil, ino.attr
 	ino.mu.Unlock()
+	if unborn {
+		if m, ok := t.makerOf(c.as, t.freshEnough()); ok {
+			return judge(&a, m, c.as, want), nil
+		}
+		if err := c.f.born(ctx, ino); err != nil {
+			return 0, err
+		}
+		return c.granted(ctx, ino, want)
+	}
 	if ok {
 		return got, nil
 	}
 	nfs.Wait(ctx)
 	sent := time.Now()
 	ask := want | nfs.AccessRead | nfs.AccessLookup | nfs.AccessModify | nfs.AccessExtend | nfs.AccessDelete | nfs.AccessExecute
-	got, err := t.origin.Access(ctx, c.as, ino.oid, ask)
+	got, err := t.origin.Access(ctx, c.as, ino.oid(), ask)
 	if err != nil {
 		return 0, c.noted(t, err)
 	}
@@ -75,7 +108,7 @@ func (c call) granted(ctx context.Context, ino *inode, want nfs.Access) (nfs.Acc
 	if ino.grants == nil || len(ino.grants) >= maxGrants {
 		ino.grants = map[string]grant{}
 	}
-	if ino.originState().Ctime == ctime {
+	if ino.permitted() == ctime {
 		ino.grants[string(key)] = grant{ask, got, sent, ctime}
 	}
 	ino.mu.Unlock()

@@ -42,6 +42,7 @@ const (
 // sealer makes and checks handles.
 type sealer struct {
 	block    cipher.Block
+	scatter  uint64    // of this filer: for numbers that must not meet another's
 	messages sync.Pool // of *message
 	macs     sync.Pool // of hash.Hash, for version 1
 }
@@ -69,8 +70,11 @@ func newSealer(key []byte) (*sealer, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "handle key")
 	}
+	derived.Reset()
+	derived.Write([]byte("file ids"))
 	return &sealer{
 		block:    block,
+		scatter:  binary.BigEndian.Uint64(derived.Sum(nil)),
 		messages: sync.Pool{New: func() any { return new(message) }},
 		macs:     sync.Pool{New: func() any { return hmac.New(sha256.New, key) }},
 	}, nil

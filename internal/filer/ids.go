@@ -139,6 +139,15 @@ func (s *ids) write(target uint32, identities []origin.ID, mine []int, allocs ma
 	return s.kv.Apply(changes, true)
 }
 
+// bind gives an inode that was made here the identity that its file has got. It is durable once the caller has made
+// something durable after it, in the index or in the log, whose replay calls it again.
+func (s *ids) bind(inode uint64, key fileKey) error {
+	return s.kv.Apply([]Change{
+		{identityKey('o', key.target, key.id), binary.BigEndian.AppendUint64(nil, inode)},
+		{inodeKey('i', inode), append(binary.BigEndian.AppendUint32(nil, key.target), key.id...)},
+	}, false)
+}
+
 // ensure keeps at least n ids reserved.
 func (s *ids) ensure(n uint64) error {
 	s.reserved.Lock()

@@ -2,6 +2,7 @@ package filer
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spillway/spillway/internal/origin"
@@ -13,7 +14,8 @@ import (
 type inode struct {
 	id     uint64
 	target *target
-	oid    origin.ID
+	origin atomic.Pointer[origin.ID] // nil: its origin does not have it yet (unborn.go)
+	shift  shift
 
 	refs int  // guarded by its shard's mu, as are:
 	used bool // since the shard's hand last passed
@@ -33,6 +35,8 @@ type inode struct {
 	grants   map[string]grant
 	unstable unstable
 	dirty    *dirty   // what the origin has not; nil: nothing
+	making   *nameOp  // brings it to the origin, which does not have it; nil: it has
+	owing    owing    // of directories: names that the origin does not have as they are here
 	owed     uint64   // bytes of dirty that are counted
 	place    place    // where it was last found
 	made     bool     // by a client of this filer, on exports that write back
@@ -129,7 +133,23 @@ func (t *table) knownOrigin(key fileKey) *inode {
 	return t.known(ino.id)
 }
 
-// add returns the inode with the id, making it if it is not in memory.
+// oid is the origin's identity of the file; "" while the origin does not have it.
+func (ino *inode) oid() origin.ID {
+	if id := ino.origin.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// born gives an inode the identity that its file has got at the origin.
+func (t *table) born(ino *inode, oid origin.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ino.origin.Store(&oid)
+	t.byOrigin[fileKey{ino.target.id, oid}] = ino
+}
+
+// add returns the inode with the id, making it if it is not in memory. oid is "" for one that its origin does not have.
 func (t *table) add(id uint64, tg *target, oid origin.ID) *inode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -142,10 +162,13 @@ func (t *table) add(id uint64, tg *target, oid origin.ID) *inode {
 		ino.used = true
 		return ino
 	}
-	ino = &inode{id: id, target: tg, oid: oid, slot: len(s.ring), refs: 1, used: true} // or the hand might take it at once
+	ino = &inode{id: id, target: tg, slot: len(s.ring), refs: 1, used: true} // or the hand might take it at once
+	if oid != "" {
+		ino.origin.Store(&oid)
+		t.byOrigin[fileKey{tg.id, oid}] = ino
+	}
 	s.byID[id] = ino
 	s.ring = append(s.ring, ino)
-	t.byOrigin[fileKey{tg.id, oid}] = ino
 	t.sweep(s)
 	return ino
 }
@@ -196,7 +219,9 @@ func (t *table) remove(s *shard, ino *inode) {
 	s.ring[len(s.ring)-1] = nil
 	s.ring = s.ring[:len(s.ring)-1]
 	delete(s.byID, ino.id)
-	delete(t.byOrigin, fileKey{ino.target.id, ino.oid})
+	if key := (fileKey{ino.target.id, ino.oid()}); t.byOrigin[key] == ino {
+		delete(t.byOrigin, key)
+	}
 }
 
 func (t *table) len() int {
@@ -237,5 +262,5 @@ func (t *table) snapshot(want func(*inode) bool) []*inode {
 
 // busy says whether the inode knows something that is nowhere else. Called with mu held.
 func (ino *inode) busy() bool {
-	return ino.chain.inflight > 0 || ino.check != nil || ino.unstable.bytes > 0 || ino.dirty != nil || ino.content != nil && ino.content.busy()
+	return ino.chain.inflight > 0 || ino.check != nil || ino.unstable.bytes > 0 || ino.dirty != nil || ino.making != nil || ino.owing.busy() || ino.content != nil && ino.content.busy()
 }

@@ -2,6 +2,7 @@ package filer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -81,6 +82,20 @@ func (w *writeBack) runOne(ctx context.Context, ino *inode, d *dirty, r *run) {
 // time, commit, and check that every state on the way was ours.
 func (w *writeBack) landOnce(ctx context.Context, ino *inode, d *dirty, r *run) error {
 	ino.mu.Lock()
+	op := ino.making
+	ino.mu.Unlock()
+	if op == nil {
+		return w.landData(ctx, ino, d, r)
+	}
+	born := w.names.bring(ctx, op)
+	if born != nil && !isConflict(born) {
+		return born
+	}
+	return cmp.Or(w.landData(ctx, ino, d, r), born)
+}
+
+func (w *writeBack) landData(ctx context.Context, ino *inode, d *dirty, r *run) error {
+	ino.mu.Lock()
 	if ino.dirty != d {
 		ino.mu.Unlock()
 		return nil
@@ -100,7 +115,7 @@ func (w *writeBack) landOnce(ctx context.Context, ino *inode, d *dirty, r *run) 
 	}
 	if l.cut < x.Size {
 		err := ino.landing(func() (nfs.WccData, error) {
-			return ino.target.origin.SetAttr(ctx, as, ino.oid, nfs.SetAttr{Size: nfs.Set64(l.cut)}, &x.Ctime)
+			return ino.target.origin.SetAttr(ctx, as, ino.oid(), nfs.SetAttr{Size: nfs.Set64(l.cut)}, &x.Ctime)
 		})
 		if errors.Is(err, nfs.ErrNotSync) {
 			return errAgain
@@ -162,7 +177,7 @@ func (w *writeBack) lost(ino *inode, d *dirty, err error) error {
 // to, or with a conflict.
 func (w *writeBack) rebase(ctx context.Context, ino *inode, d *dirty, as origin.Cred) (nfs.Attr, error) {
 	sent := time.Now()
-	x, err := ino.target.origin.GetAttr(ctx, as, ino.oid)
+	x, err := ino.target.origin.GetAttr(ctx, as, ino.oid())
 	if err != nil {
 		return x, w.lost(ino, d, err)
 	}
@@ -268,7 +283,7 @@ func (w *writeBack) load(ino *inode, s span) ([]byte, error) {
 func readFull(ctx context.Context, ino *inode, as origin.Cred, off uint64, buf []byte) (int, error) {
 	n := 0
 	for n < len(buf) {
-		r, err := ino.target.origin.Read(ctx, as, ino.oid, off+uint64(n), buf[n:])
+		r, err := ino.target.origin.Read(ctx, as, ino.oid(), off+uint64(n), buf[n:])
 		if err != nil {
 			return n, err
 		}
@@ -308,7 +323,7 @@ func (w *writeBack) sendBytes(ctx context.Context, ino *inode, d *dirty, as orig
 			for off := s.from; err == nil && len(data) > 0; {
 				var res origin.WriteResult
 				err = ino.landing(func() (nfs.WccData, error) {
-					res, err = t.origin.Write(gctx, as, ino.oid, off, data, how)
+					res, err = t.origin.Write(gctx, as, ino.oid(), off, data, how)
 					return res.WCC, err
 				})
 				if err != nil {
@@ -343,7 +358,7 @@ func (w *writeBack) sendBytes(ctx context.Context, ino *inode, d *dirty, as orig
 	owner := origin.Cred{UID: d.base.UID, GID: d.base.GID}
 	ino.mu.Unlock()
 	setAs := func(who origin.Cred) error {
-		return ino.landing(func() (nfs.WccData, error) { return t.origin.SetAttr(ctx, who, ino.oid, set, nil) })
+		return ino.landing(func() (nfs.WccData, error) { return t.origin.SetAttr(ctx, who, ino.oid(), set, nil) })
 	}
 	err := setAs(as)
 	if denied(err) { // times are the owner's to set, and somebody else wrote
@@ -359,7 +374,7 @@ func (w *writeBack) sendBytes(ctx context.Context, ino *inode, d *dirty, as orig
 		return err
 	}
 	sent := time.Now()
-	res, err := t.origin.Commit(ctx, as, ino.oid, 0, 0)
+	res, err := t.origin.Commit(ctx, as, ino.oid(), 0, 0)
 	if err != nil {
 		return err
 	}
@@ -386,7 +401,7 @@ func (w *writeBack) verifyGap(ctx context.Context, ino *inode, d *dirty, l *laye
 	if !gap {
 		return nil
 	}
-	x, err := ino.target.origin.GetAttr(ctx, as, ino.oid)
+	x, err := ino.target.origin.GetAttr(ctx, as, ino.oid())
 	if err != nil {
 		return w.lost(ino, d, err)
 	}
@@ -406,7 +421,7 @@ func (w *writeBack) verifyGap(ctx context.Context, ino *inode, d *dirty, l *laye
 	if !ours {
 		return w.conflict(ctx, ino, d, as, &x)
 	}
-	y, err := ino.target.origin.GetAttr(ctx, as, ino.oid)
+	y, err := ino.target.origin.GetAttr(ctx, as, ino.oid())
 	if err != nil {
 		return w.lost(ino, d, err)
 	}

@@ -16,7 +16,7 @@ type linkText struct {
 func (c call) linkText(ctx context.Context) (string, error) {
 	ino := c.ino
 	if ino.target.caps.Local {
-		return ino.target.origin.ReadLink(ctx, c.as, ino.oid)
+		return ino.target.origin.ReadLink(ctx, c.as, ino.oid())
 	}
 	before, err := c.attrs(ctx, ino)
 	if err != nil {
@@ -28,8 +28,11 @@ func (c call) linkText(ctx context.Context) (string, error) {
 	if known.text != "" && known.of == before.Pre() {
 		return known.text, nil
 	}
+	if err := c.f.born(ctx, ino); err != nil {
+		return "", err
+	}
 	nfs.Wait(ctx)
-	text, err := ino.target.origin.ReadLink(ctx, c.as, ino.oid)
+	text, err := ino.target.origin.ReadLink(ctx, c.as, ino.oid())
 	if err != nil {
 		return "", err
 	}

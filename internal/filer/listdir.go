@@ -50,10 +50,11 @@ type dirReader struct {
 // read reads to the end, or what a listing that begins elsewhere than at the start needs: one page.
 func (r *dirReader) read(ctx context.Context) (eof bool, err error) {
 	sent := time.Now()
-	p, err := r.dir.target.dirs.ReadDir(ctx, r.as, r.dir.oid, r.l.from, true)
+	p, err := r.dir.target.dirs.ReadDir(ctx, r.as, r.dir.oid(), r.l.from, true)
 	if err != nil {
 		return false, err
 	}
+	r.blind(p.Entries)
 	entries, err := r.adopt(&p, sent)
 	if err != nil {
 		return false, err
@@ -79,6 +80,21 @@ func (r *dirReader) first(dir nfs.OptAttr) {
 	defer r.dir.mu.Unlock()
 	r.dir.observe(&dir.Attr, r.l.begun)
 	r.l.state, r.l.known = dir.Attr.Pre(), r.dir.changes == r.changes
+}
+
+// blind takes the descriptions off entries whose names are on their way to the origin: what it has there is ours, and has
+// an inode, or will be judged when that arrives.
+func (r *dirReader) blind(entries []origin.DirEntry) {
+	r.dir.mu.Lock()
+	defer r.dir.mu.Unlock()
+	if len(r.dir.owing.names) == 0 {
+		return
+	}
+	for i := range entries {
+		if r.dir.owing.names[entries[i].Name] != nil {
+			entries[i].Node = nil
+		}
+	}
 }
 
 // adopt gives the described entries of a page their inodes.
@@ -156,7 +172,7 @@ func put[T any](ctx context.Context, to chan<- T, v T) error {
 // names reads pages of names and passes them on in blocks.
 func (r *dirReader) names(ctx context.Context, at origin.Cookie, pass func(*block) error) (eof bool, err error) {
 	for n := 0; n < maxEntries; {
-		p, err := r.dir.target.dirs.ReadDir(ctx, r.as, r.dir.oid, at, false)
+		p, err := r.dir.target.dirs.ReadDir(ctx, r.as, r.dir.oid(), at, false)
 		if err != nil {
 			return false, err
 		}
@@ -185,13 +201,14 @@ func (r *dirReader) describe(ctx context.Context, b *block) error {
 	m := matcher{entries: b.names}
 	for at, barren := b.at, 0; !m.done() && barren < 2; {
 		sent := time.Now()
-		p, err := r.dir.target.dirs.ReadDir(ctx, r.as, r.dir.oid, at, true)
+		p, err := r.dir.target.dirs.ReadDir(ctx, r.as, r.dir.oid(), at, true)
 		if errors.Is(err, nfs.ErrBadCookie) {
 			break
 		}
 		if err != nil {
 			return err
 		}
+		r.blind(p.Entries)
 		if m.take(p.Entries) == 0 {
 			barren++
 		}

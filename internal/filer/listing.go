@@ -170,6 +170,9 @@ const (
 // holds what the directory holds now. Another goes on in whichever listing knows its place.
 func (f *Filer) list(ctx context.Context, as origin.Cred, dir *inode, cookie uint64) (*listing, int, error) {
 	if cookie == 0 {
+		if err := f.landNames(ctx, dir); err != nil {
+			return nil, 0, err
+		}
 		notBefore := time.Now()
 		if dir.target.reach.serving(notBefore) {
 			notBefore = ever()
@@ -277,8 +280,8 @@ func (f *Filer) eachName(ctx context.Context, dir *inode) iter.Seq2[listed, erro
 			f.eachLocal(ctx, dir, yield)
 			return
 		}
-		l, err := f.listFromStart(ctx, origin.Cred{}, dir, time.Now())
-		for i := 0; err == nil; {
+		l, i, err := f.list(ctx, origin.Cred{}, dir, 0)
+		for err == nil {
 			var entries []listed
 			var cut bool
 			if entries, cut, err = l.at(ctx, i); len(entries) == 0 && err == nil {
@@ -307,7 +310,7 @@ func (f *Filer) eachLocal(ctx context.Context, dir *inode, yield func(listed, er
 	r := dirReader{f: f, dir: dir}
 	for at, eof := (origin.Cookie{}), false; !eof; {
 		sent := time.Now()
-		p, err := dir.target.dirs.ReadDir(ctx, origin.Cred{}, dir.oid, at, true)
+		p, err := dir.target.dirs.ReadDir(ctx, origin.Cred{}, dir.oid(), at, true)
 		var entries []listed
 		if err == nil {
 			entries, err = r.adopt(&p, sent)

@@ -137,6 +137,9 @@ func (l *locks) test(ctx context.Context, rc *rpc.Call, args *nlm.TestArgs, res 
 	}
 	up, err := l.upstream(ctx, c.ino.target)
 	if err == nil && up != nil {
+		err = l.f.born(ctx, c.ino)
+	}
+	if err == nil && up != nil {
 		res.Status, res.Holder, err = up.test(ctx, c)
 	}
 	if err != nil {

@@ -286,7 +286,7 @@ func (u *lockUpstream) test(ctx context.Context, c lockCall) (nlm.Status, nlm.Ho
 		o = newUpOwner(c.lock.Owner)
 	}
 	u.mu.Unlock()
-	w, err := u.wire(c.ino.oid, o, c.lock.Range)
+	w, err := u.wire(c.ino.oid(), o, c.lock.Range)
 	if err != nil {
 		return 0, nlm.Holder{}, err
 	}
@@ -308,7 +308,7 @@ func (u *lockUpstream) lock(ctx context.Context, ino *inode, as origin.Cred, l l
 		o, _, ok = u.hold(ino.id, l.Owner)
 	}
 	defer o.op.Unlock()
-	return u.lockAs(ctx, ino.oid, o, as, l, block, reclaim)
+	return u.lockAs(ctx, ino.oid(), o, as, l, block, reclaim)
 }
 
 // lockAs is lock with the owner's op held.
@@ -337,7 +337,7 @@ func (u *lockUpstream) unlock(ctx context.Context, ino *inode, who locktable.Own
 		return nil
 	}
 	defer o.op.Unlock()
-	err := u.unlockAs(ctx, ino.oid, o, as, r)
+	err := u.unlockAs(ctx, ino.oid(), o, as, r)
 	if lockStatus(err) != nlm.GracePeriod {
 		then()
 	}
@@ -367,7 +367,7 @@ func (u *lockUpstream) cancel(ctx context.Context, file uint64, as origin.Cred, 
 		return
 	}
 	if ino, err := u.l.f.inode(file); err == nil {
-		if w, err := u.wire(ino.oid, o, l.Range); err == nil {
+		if w, err := u.wire(ino.oid(), o, l.Range); err == nil {
 			_, _ = u.as(as).Cancel(ctx, nlm.CancelArgs{Cookie: o.handle[:8], Block: true, Exclusive: l.Exclusive, Lock: w}) // match repeats what it did
 		}
 		u.l.f.table.put(ino)
@@ -446,11 +446,11 @@ func (u *lockUpstream) matchOnce(ctx context.Context, file uint64, who locktable
 			continue
 		}
 		if l.Range.First > next {
-			if err := u.unlockAs(ctx, ino.oid, o, as, locktable.Range{First: next, Last: l.Range.First - 1}); err != nil {
+			if err := u.unlockAs(ctx, ino.oid(), o, as, locktable.Range{First: next, Last: l.Range.First - 1}); err != nil {
 				return err
 			}
 		}
-		if _, err := u.lockAs(ctx, ino.oid, o, as, l, false, false); err != nil {
+		if _, err := u.lockAs(ctx, ino.oid(), o, as, l, false, false); err != nil {
 			return err
 		}
 		next, done = l.Range.Last+1, l.Range.Last == locktable.End
@@ -458,7 +458,7 @@ func (u *lockUpstream) matchOnce(ctx context.Context, file uint64, who locktable
 	if done || next > r.Last {
 		return nil
 	}
-	return u.unlockAs(ctx, ino.oid, o, as, locktable.Range{First: next, Last: r.Last})
+	return u.unlockAs(ctx, ino.oid(), o, as, locktable.Range{First: next, Last: r.Last})
 }
 
 // reassert takes every lock at the origin again, after its restart or a break of the connection. Those that it still has are
@@ -501,7 +501,7 @@ func (u *lockUpstream) reassertOne(ctx context.Context, file uint64, l locktable
 			still := slices.Contains(u.l.table.Held(file, l.Owner), l)
 			u.l.mu.Unlock()
 			if still {
-				status, err = u.lockAs(ctx, ino.oid, o, as, l, false, true)
+				status, err = u.lockAs(ctx, ino.oid(), o, as, l, false, true)
 			}
 			o.op.Unlock()
 		}

@@ -19,6 +19,9 @@ func (f *Filer) stale(ino *inode, err error) error {
 	if !origin.IsGone(err) {
 		return err
 	}
+	if ino.oid() == "" { // it was asked too early
+		return nfs.ErrJukebox
+	}
 	t := ino.target
 	ctx, cancel := context.WithTimeout(f.ctx, 10*time.Second)
 	defer cancel()
@@ -28,7 +31,7 @@ func (f *Filer) stale(ino *inode, err error) error {
 	case <-ctx.Done():
 		return nfs.ErrJukebox
 	}
-	if key, failed := f.ids.identityOf(ino.id); failed == nil && key.id != ino.oid {
+	if key, failed := f.ids.identityOf(ino.id); failed == nil && key.id != ino.oid() {
 		return nfs.ErrJukebox // somebody else has found it
 	}
 	root, failed := t.origin.Root(ctx)

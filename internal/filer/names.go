@@ -82,6 +82,10 @@ func (f *Filer) lookup(ctx context.Context, as origin.Cred, dir *inode, name str
 	}
 	for {
 		dir.mu.Lock()
+		if id, known := dir.owedName(name); known {
+			dir.mu.Unlock()
+			return f.owedInode(id)
+		}
 		n := dir.namesOf()
 		if id, known := n.get(name); known && dir.known && !dir.verified.Before(notBefore) {
 			dir.mu.Unlock()
@@ -117,6 +121,14 @@ func (f *Filer) lookup(ctx context.Context, as origin.Cred, dir *inode, name str
 	}
 }
 
+// owedInode returns the inode of a name that is owed to the origin, to be put back; 0: there is no such name.
+func (f *Filer) owedInode(id uint64) (*inode, error) {
+	if id == 0 {
+		return nil, nfs.ErrNoEnt
+	}
+	return f.inode(id)
+}
+
 // sendLookup asks the origin on behalf of all who wait for l.
 func (f *Filer) sendLookup(ctx context.Context, as origin.Cred, dir *inode, name string, l *lookup) (*inode, error) {
 	ino, err := f.lookupOrigin(ctx, as, dir, name)
@@ -135,16 +147,22 @@ func (f *Filer) sendLookup(ctx context.Context, as origin.Cred, dir *inode, name
 func (f *Filer) lookupOrigin(ctx context.Context, as origin.Cred, dir *inode, name string) (*inode, error) {
 	t := dir.target
 	dir.mu.Lock()
+	id, owed := dir.owedName(name)
+	if owed && name == ".." {
+		id = dir.place.dir
+	}
 	changes := dir.changes
 	dir.mu.Unlock()
+	if owed {
+		return f.owedInode(id)
+	}
 	nfs.Wait(ctx)
 	sent := time.Now()
-	node, after, err := t.origin.Lookup(ctx, as, dir.oid, name)
+	node, after, err := t.origin.Lookup(ctx, as, dir.oid(), name)
 	if err != nil && !errors.Is(err, nfs.ErrNoEnt) {
 		return nil, f.stale(dir, err)
 	}
 	var ino *inode
-	id := uint64(0)
 	if err == nil {
 		var adoptErr error
 		if ino, adoptErr = f.adopt(t, node, sent); adoptErr != nil {

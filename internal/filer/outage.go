@@ -177,7 +177,7 @@ func ever() time.Time { return time.Unix(1, 0) }
 func (ino *inode) confirmed(notBefore time.Time) (nfs.Attr, bool) {
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
-	return ino.attr, ino.known && (ino.dirty != nil || !ino.verified.Before(notBefore))
+	return ino.attr, ino.known && (ino.ahead() || !ino.verified.Before(notBefore))
 }
 
 // freshEnough is the oldest confirmation that is accepted now: by the export's verification time, or any at all while the

@@ -327,7 +327,11 @@ func (p *priming) link(ctx context.Context, at string, ino *inode) {
 	if !p.m.follow {
 		return
 	}
-	text, err := ino.target.origin.ReadLink(ctx, origin.Cred{}, ino.oid)
+	err := p.f.born(ctx, ino)
+	var text string
+	if err == nil {
+		text, err = ino.target.origin.ReadLink(ctx, origin.Cred{}, ino.oid())
+	}
 	if err != nil {
 		p.fail(at, err)
 		return

@@ -32,13 +32,13 @@ func (f *Filer) read(ctx context.Context, req *nfs.Request, args *nfs.ReadArgs, 
 	t.traffic.served.Add(n)
 	c.session.read.Add(n)
 	c.moved(n)
-	res.Attr = t.showOpt(res.Attr)
+	res.Attr = c.ino.showOpt(res.Attr)
 }
 
 // readOrigin passes the read through.
 func (c call) readOrigin(ctx context.Context, off uint64, buf []byte, res *nfs.ReadResult) error {
 	nfs.Wait(ctx)
-	r, err := c.ino.target.origin.Read(ctx, c.as, c.ino.oid, off, buf)
+	r, err := c.ino.target.origin.Read(ctx, c.as, c.ino.oid(), off, buf)
 	if err != nil {
 		return c.f.stale(c.ino, err)
 	}

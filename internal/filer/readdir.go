@@ -24,6 +24,7 @@ type reading struct {
 	plus bool
 
 	joints map[string]bool // names under which exports hang: the origin's are not told
+	owed   map[string]bool // likewise, names that come behind the origin's
 }
 
 // Cookies of what comes before the origin's entries: ".", "..", and exports that hang in the directory. The origin's cookies
@@ -32,6 +33,7 @@ const (
 	cookieDot    = 0x7ffa_5e1d_0c93_b401
 	cookieDotDot = cookieDot + 1
 	cookieJoint  = 0x7ffb << 48 // and a hash of the name
+	cookieOwed   = 0x7ffc << 48 // and the serial number of a name that the origin does not have: these come last
 )
 
 func cookieOfJoint(name string) uint64 { return cookieJoint | nameHash(name)>>16 }
@@ -67,6 +69,8 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 	case err != nil || full:
 	case t.caps.Local:
 		err = c.addLocal(ctx, &r, res)
+	case t.owes:
+		err = c.addAll(ctx, &r, res)
 	default:
 		err = c.addListed(ctx, &r, res)
 	}
@@ -76,7 +80,7 @@ func (f *Filer) readNames(ctx context.Context, req *nfs.Request, dir *nfs.Handle
 	}
 	res.DirAttr, res.Verifier = c.ino.opt(), nfs.Verifier{7: 1}
 	if !res.DirAttr.Present || t.caps.Local {
-		res.DirAttr = nfs.WithAttr(t.show(a))
+		res.DirAttr = nfs.WithAttr(c.ino.show(a))
 	}
 	if !c.suid {
 		hide(&res.DirAttr.Attr)
@@ -91,7 +95,7 @@ func (c call) addFirst(ctx context.Context, r *reading, self *nfs.Attr, res *nfs
 		return false, err
 	}
 	r.joints = names
-	if r.at == 0 && !res.Add(nfs.DirEntry{FileID: self.FileID, Name: ".", Cookie: cookieDot}) {
+	if r.at == 0 && !res.Add(nfs.DirEntry{FileID: c.ino.show(*self).FileID, Name: ".", Cookie: cookieDot}) {
 		return true, nil
 	}
 	if r.at == 0 || r.at == cookieDot {
@@ -117,11 +121,11 @@ func (c call) addFirst(ctx context.Context, r *reading, self *nfs.Attr, res *nfs
 
 // above returns the file id of the directory above the call's.
 func (c call) above(ctx context.Context, self *nfs.Attr) uint64 {
-	up := self.FileID
+	up := c.ino.show(*self).FileID
 	if parent, _, err := c.stepUp(ctx); err == nil {
 		parent.mu.Lock()
 		if parent.known {
-			up = parent.attr.FileID
+			up = parent.show(parent.attr).FileID
 		}
 		parent.mu.Unlock()
 		c.f.table.put(parent)
@@ -155,11 +159,14 @@ func (c call) addListed(ctx context.Context, r *reading, res *nfs.ReaddirResult)
 func (c call) addEntries(entries []listed, r *reading, res *nfs.ReaddirResult) bool {
 	for i := range entries {
 		e := &entries[i]
-		if r.joints[e.name] {
+		if r.joints[e.name] || r.owed[e.name] {
 			r.at = e.cookie
 			continue
 		}
 		entry := nfs.DirEntry{FileID: e.fileID, Name: e.name, Cookie: nfs.Cookie(e.cookie)}
+		if e.inode&bornHere != 0 {
+			entry.FileID = c.ino.target.fileIDOf(e.inode)
+		}
 		if r.plus && e.inode != 0 {
 			entry.Handle = nfs.WithHandle(c.handle(e.inode))
 			if child := c.f.table.peek(e.inode); child != nil {
@@ -190,7 +197,7 @@ func (c call) addLocal(ctx context.Context, r *reading, res *nfs.ReaddirResult) 
 		var some []origin.DirEntry
 		sent, end, at := time.Now(), false, origin.Cookie{At: r.at}
 		for room > 0 && !end {
-			p, err := t.dirs.ReadDir(ctx, c.as, c.ino.oid, at, r.plus)
+			p, err := t.dirs.ReadDir(ctx, c.as, c.ino.oid(), at, r.plus)
 			if err != nil {
 				return c.f.stale(c.ino, err)
 			}
@@ -234,7 +241,8 @@ func (c call) addDescribed(some []origin.DirEntry, r *reading, sent time.Time, r
 		}
 		entry := nfs.DirEntry{FileID: e.FileID, Name: e.Name, Cookie: nfs.Cookie(e.Cookie)}
 		if ids[i] != 0 {
-			entry.Handle, entry.Attr = nfs.WithHandle(c.handle(ids[i])), nfs.WithAttr(t.show(e.Node.Attr))
+			entry.Handle, entry.Attr = nfs.WithHandle(c.handle(ids[i])), nfs.WithAttr(e.Node.Attr)
+			entry.Attr.Attr.FSID = uint64(t.id)
 			if !c.suid {
 				hide(&entry.Attr.Attr)
 			}

@@ -23,6 +23,7 @@ type logged struct {
 // recover reads index and log, brings the data files up to what was promised, and makes the inodes dirty again.
 func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 	files := map[uint64]*recovered{}
+	names := newRecoveredNames()
 	err := w.f.kv.Scan([]byte{'w'}, func(key, v []byte) error {
 		r, err := parseLogRecord(v)
 		s, ok := r.(state)
@@ -33,6 +34,9 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 		w.indexed[s.inode] = struct{}{}
 		return nil
 	})
+	if err == nil {
+		err = names.load(w.f.kv)
+	}
 	if err != nil {
 		return err
 	}
@@ -40,7 +44,7 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 	if err != nil {
 		return err
 	}
-	w.log, err = wal.Open(disk, opt, from, func(seq uint64, b []byte) error { return replay(files, &answers, seq, b) })
+	w.log, err = wal.Open(disk, opt, from, func(seq uint64, b []byte) error { return replay(files, names, &answers, seq, b) })
 	if err != nil {
 		return fault.WithHint(fault.Wrap(fault.Internal, err, "write-back log"),
 			"acknowledged writes may be lost; after saving what is in the cache directory, delete it to start anew")
@@ -52,7 +56,11 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 		}
 	}
 	w.f.drc.restore(answers, 1)
-	if err := w.dropAsides(files); err != nil {
+	if err := w.dropAsides(files, names); err != nil {
+		w.log.Abandon()
+		return err
+	}
+	if err := w.names.restore(names); err != nil {
 		w.log.Abandon()
 		return err
 	}
@@ -74,18 +82,19 @@ func (w *writeBack) recover(disk wal.Disk, opt wal.Options, from uint64) error {
 
 // dropAsides forgets what was set aside and of which the log does not say yet that it is clean: whoever set it aside owns
 // the data file.
-func (w *writeBack) dropAsides(files map[uint64]*recovered) error {
+func (w *writeBack) dropAsides(files map[uint64]*recovered, names *recoveredNames) error {
 	asides, err := w.f.Asides()
 	for _, a := range asides {
 		if r := files[a.Inode]; r != nil && r.gen != 0 && r.gen == a.Gen {
 			delete(files, a.Inode)
 		}
+		names.forget(a.Inode)
 	}
 	return err
 }
 
 // replay applies one record to what is known so far.
-func replay(files map[uint64]*recovered, answers *[]replyRecord, seq uint64, b []byte) error {
+func replay(files map[uint64]*recovered, names *recoveredNames, answers *[]replyRecord, seq uint64, b []byte) error {
 	record, err := parseLogRecord(b)
 	if err != nil {
 		return fmt.Errorf("record %d: %w", seq, err)
@@ -95,7 +104,16 @@ func replay(files map[uint64]*recovered, answers *[]replyRecord, seq uint64, b [
 		r.wire = append([]byte{}, r.wire...)
 		*answers = append(*answers, r)
 		if len(r.change) > 0 {
-			return replay(files, answers, seq, r.change)
+			return replay(files, names, answers, seq, r.change)
+		}
+	case *nameOp:
+		names.begun(r)
+	case nameEnd:
+		names.ended(&r)
+		if f := files[r.inode]; f != nil && r.end != opForsaken {
+			f.base = r.attr
+		} else if f != nil {
+			delete(files, r.inode)
 		}
 	case uint64:
 		delete(files, r)

@@ -119,7 +119,7 @@ func differences(now, next File) []string {
 		old, ok := had[e.Path]
 		same := ok && old.Origin == e.Origin && equal(old.S3, e.S3) && equal(old.AzBlob, e.AzBlob) && equal(old.ObjectDefaults, e.ObjectDefaults) &&
 			old.TargetPath == e.TargetPath && old.ParentControl == e.ParentControl && old.Block == e.Block && equal(old.ReadAhead, e.ReadAhead) &&
-			equal(old.Outage, e.Outage) && old.writeBackDelay() == e.writeBackDelay()
+			equal(old.Outage, e.Outage) && old.writeBackDelay() == e.writeBackDelay() && old.LocalDirectories == e.LocalDirectories
 		add("export "+e.Path, same)
 		delete(had, e.Path)
 	}

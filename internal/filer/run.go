@@ -180,7 +180,7 @@ func (c *File) build(ring *identity.Keyring, version string, log *slog.Logger) (
 		Locks: LockConfig{Off: c.Locks == LocksOff},
 	}
 	for _, e := range c.Exports {
-		export := Export{Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.target(), Block: uint64(e.Block)}
+		export := Export{LocalDirectories: e.LocalDirectories, Path: e.Path, Sub: e.TargetPath, Policy: e.Policy, Name: e.target(), Block: uint64(e.Block)}
 		if export.Verify, export.WriteBack, _, err = e.timers(); err != nil {
 			return cfg, closeParents, err
 		}

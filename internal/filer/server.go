@@ -32,7 +32,7 @@ func (f *Filer) getattr(ctx context.Context, req *nfs.Request, args *nfs.Getattr
 	}
 	defer c.end()
 	a, err := c.attrs(ctx, c.ino)
-	res.Attr, res.Status = c.ino.target.show(a), origin.StatusOf(err)
+	res.Attr, res.Status = c.ino.show(a), origin.StatusOf(err)
 }
 
 func (f *Filer) lookupProc(ctx context.Context, req *nfs.Request, args *nfs.LookupArgs, res *nfs.LookupResult) {
@@ -68,7 +68,7 @@ func (c call) lookupOnce(ctx context.Context, name string, notBefore time.Time, 
 	child.foundAt(c.ino.id, name)
 	res.Object, res.Status = c.handleIn(in, child.id), nfs.OK
 	if err == nil {
-		res.Attr = nfs.WithAttr(child.target.show(a))
+		res.Attr = nfs.WithAttr(child.show(a))
 	}
 	return false
 }
@@ -98,7 +98,7 @@ func (f *Filer) access(ctx context.Context, req *nfs.Request, args *nfs.AccessAr
 	defer c.end()
 	a, err := c.attrs(ctx, c.ino)
 	if err == nil {
-		res.Attr = nfs.WithAttr(c.ino.target.show(a))
+		res.Attr = nfs.WithAttr(c.ino.show(a))
 		res.Access, err = c.granted(ctx, c.ino, args.Access)
 		if c.ro {
 			res.Access &^= nfs.AccessModify | nfs.AccessExtend | nfs.AccessDelete
@@ -125,7 +125,11 @@ func (f *Filer) fsstat(ctx context.Context, req *nfs.Request, args *nfs.FsstatAr
 		return
 	}
 	defer c.end()
-	s, err := c.ino.target.origin.StatFS(ctx, c.ino.oid)
+	err = f.born(ctx, c.ino)
+	var s origin.FSStat
+	if err == nil {
+		s, err = c.ino.target.origin.StatFS(ctx, c.ino.oid())
+	}
 	res.TotalBytes, res.FreeBytes, res.AvailBytes = s.TotalBytes, s.FreeBytes, s.AvailBytes
 	res.TotalFiles, res.FreeFiles, res.AvailFiles = s.TotalFiles, s.FreeFiles, s.AvailFiles
 	res.Attr, res.Status = c.ino.opt(), origin.StatusOf(c.noted(c.ino.target, err))
@@ -143,7 +147,7 @@ func (f *Filer) fsinfo(ctx context.Context, req *nfs.Request, args *nfs.FsinfoAr
 		res.Status = origin.StatusOf(err)
 		return
 	}
-	res.Attr = nfs.WithAttr(c.ino.target.show(a))
+	res.Attr = nfs.WithAttr(c.ino.show(a))
 	caps := c.ino.target.caps
 	res.ReadMax, res.ReadPref, res.ReadMult = maxIO, maxIO, 4096
 	res.WriteMax, res.WritePref, res.WriteMult = min(maxIO, caps.MaxWrite), min(maxIO, caps.MaxWrite), 4096
@@ -159,7 +163,11 @@ func (f *Filer) pathconf(ctx context.Context, req *nfs.Request, args *nfs.Pathco
 		return
 	}
 	defer c.end()
-	p, err := c.ino.target.origin.PathConf(ctx, c.ino.oid)
+	err = f.born(ctx, c.ino)
+	var p origin.PathConf
+	if err == nil {
+		p, err = c.ino.target.origin.PathConf(ctx, c.ino.oid())
+	}
 	res.LinkMax, res.NameMax, res.CaseInsensitive = p.LinkMax, min(p.NameMax, 255), p.CaseInsensitive
 	res.NoTrunc, res.ChownRestricted, res.CasePreserving = true, true, true
 	res.Attr, res.Status = c.ino.opt(), origin.StatusOf(c.noted(c.ino.target, err))

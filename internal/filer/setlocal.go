@@ -16,7 +16,7 @@ func (c call) setAttrLocal(ctx context.Context, set nfs.SetAttr, guard *nfs.Time
 		return wcc, err
 	}
 	if a.Type != nfs.TypeRegular {
-		return c.setAttrThrough(ctx, set, guard)
+		return c.setAttrOfOther(ctx, set, guard, &a)
 	}
 	wcc.Before = nfs.OptPreAttr{Present: true, Attr: a.Pre()}
 	wcc.After = nfs.WithAttr(a)
@@ -32,17 +32,21 @@ func (c call) setAttrLocal(ctx context.Context, set nfs.SetAttr, guard *nfs.Time
 		}
 	}
 	times := set.Atime.How != nfs.DontChange || set.Mtime.How != nfs.DontChange
-	if times && c.as.UID != a.UID { // only the origin can say
+	owner := c.owns(&a)
+	if times && !owner { // only the origin can say
 		if err := c.f.wb.land(ctx, c.ino); err != nil && !isConflict(err) {
 			return wcc, nfs.ErrJukebox
 		}
 	}
 	through := set
 	through.Size = nfs.SetUint64{}
-	if c.as.UID == a.UID {
+	if owner {
 		through.Atime, through.Mtime = nfs.SetTime{}, nfs.SetTime{}
 	} else {
 		set.Atime, set.Mtime, times = nfs.SetTime{}, nfs.SetTime{}, false
+	}
+	if through, err = c.amendUnborn(ctx, through, &a); err != nil {
+		return wcc, err
 	}
 	if through != (nfs.SetAttr{}) {
 		if _, err := c.setAttrThrough(ctx, through, nil); err != nil {
@@ -81,7 +85,7 @@ func (c call) setHere(set nfs.SetAttr, wcc nfs.WccData) (nfs.WccData, error) {
 	if err := content.reopen(); err != nil {
 		ino.mu.Unlock()
 		c.f.store.diskFull(err)
-		return nfs.ErrJukebox
+		return wcc, nfs.ErrJukebox
 	}
 	before := ino.attr.Size
 	done, err := c.changeHere(content, set, wcc)
@@ -141,26 +145,7 @@ func (c call) changeHere(content *content, set nfs.SetAttr, wcc nfs.WccData) (nf
 		ino.attr.Size, ino.attr.Mtime = size, now
 		ino.attr.Used = size
 	}
-	switch set.Mtime.How {
-	case nfs.SetToServerTime:
-		ino.attr.Mtime = now
-	case nfs.SetToClientTime:
-		ino.attr.Mtime = set.Mtime.Time
-	case nfs.DontChange:
-	}
-	if set.Mtime.How != nfs.DontChange || set.Atime.How != nfs.DontChange {
-		d.layer.times = true
-	}
-	switch set.Atime.How {
-	case nfs.SetToServerTime:
-		ino.attr.Atime = now
-	case nfs.SetToClientTime:
-		ino.attr.Atime = set.Atime.Time
-	case nfs.DontChange:
-	}
-	if set.Atime.How != nfs.DontChange {
-		d.layer.atime = nfs.SetTimeTo(ino.attr.Atime)
-	}
+	d.setTimes(&ino.attr, &set, now)
 	ino.attr.Ctime = now
 	c.f.wb.account(ino)
 	wcc.After = nfs.WithAttr(ino.attr)
@@ -172,6 +157,65 @@ func (c call) changeHere(content *content, set nfs.SetAttr, wcc nfs.WccData) (nf
 		}
 	}
 	return wcc, c.f.wb.logState(ino, add)
+}
+
+// setAttrOfOther is a SETATTR of what is no regular file. Its guard is the ctime that clients see.
+func (c call) setAttrOfOther(ctx context.Context, set nfs.SetAttr, guard *nfs.Time, a *nfs.Attr) (wcc nfs.WccData, err error) {
+	shown := c.ino.show(*a)
+	if guard != nil && *guard != shown.Ctime {
+		return nfs.WccData{Before: nfs.OptPreAttr{Present: true, Attr: a.Pre()}, After: nfs.WithAttr(*a)}, nfs.ErrNotSync
+	}
+	if c.ino.shift.times.Load() != 0 { // that was judged here
+		guard = nil
+	}
+	rest, err := c.amendUnborn(ctx, set, a)
+	if err == nil && rest != (nfs.SetAttr{}) {
+		if err = c.f.landNames(ctx, c.ino); err == nil { // what is in a directory moves its times
+			return c.setAttrThrough(ctx, rest, guard)
+		}
+	}
+	return nfs.WccData{Before: nfs.OptPreAttr{Present: true, Attr: a.Pre()}, After: c.ino.raw()}, err
+}
+
+// amendUnborn changes the mode of an object that its origin does not have yet, and returns what is left to do there, which
+// then has it.
+func (c call) amendUnborn(ctx context.Context, set nfs.SetAttr, a *nfs.Attr) (rest nfs.SetAttr, err error) {
+	ino := c.ino
+	ino.mu.Lock()
+	op := ino.making
+	if op == nil {
+		ino.mu.Unlock()
+		return set, nil
+	}
+	var seq uint64
+	if set.Mode.Set && c.owns(a) {
+		mode := set.Mode.Value & 0o7777
+		var ok bool
+		if seq, ok, err = c.f.wb.names.amend(op, func(o *nameOp) { o.attr.Mode = mode }); ok {
+			set.Mode = nfs.SetUint32{}
+			ino.attr.Mode, ino.attr.Ctime = mode, ino.target.tick(&ino.attr)
+			ino.link.of = ino.attr.Pre()
+		}
+	}
+	ino.mu.Unlock()
+	if err == nil && seq != 0 {
+		err = c.f.wb.wait(seq)
+	}
+	if err != nil {
+		c.f.wb.wake()
+		return set, nfs.ErrJukebox
+	}
+	if set != (nfs.SetAttr{}) {
+		err = c.f.born(ctx, ino)
+	}
+	return set, err
+}
+
+// raw returns the attributes as they are kept.
+func (ino *inode) raw() nfs.OptAttr {
+	ino.mu.Lock()
+	defer ino.mu.Unlock()
+	return nfs.OptAttr{Present: ino.known, Attr: ino.attr}
 }
 
 // setAttrThrough passes a SETATTR to the origin. On a dirty file it moves the state that the changes stand on.
@@ -196,7 +240,10 @@ func (c call) setAttrThrough(ctx context.Context, set nfs.SetAttr, guard *nfs.Ti
 func (c call) passSetAttr(ctx context.Context, set nfs.SetAttr, guard *nfs.Time) (nfs.WccData, error) {
 	ino := c.ino
 	ch := ino.beginChange()
-	wcc, err := ino.target.origin.SetAttr(ctx, c.as, ino.oid, set, guard)
+	ino.mu.Lock()
+	ino.chain.permits = true
+	ino.mu.Unlock()
+	wcc, err := ino.target.origin.SetAttr(ctx, c.as, ino.oid(), set, guard)
 	ino.mu.Lock()
 	defer ino.mu.Unlock()
 	ch.end(wcc, err)

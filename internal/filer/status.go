@@ -75,6 +75,7 @@ func (e *ExportStatus) Saved() int64 {
 // DirtyStatus describes what is acknowledged and not yet at the origins.
 type DirtyStatus struct {
 	Files                 int
+	Names                 int // made here, and not at the origins
 	Bytes, Limit          uint64
 	Conflicts, SetAside   uint64 // since the start
 	LogBytes, LogCapacity uint64
@@ -127,7 +128,7 @@ func (f *Filer) dirtyStatus() (s DirtyStatus) {
 		}
 		ino.mu.Unlock()
 	}
-	s.Files = len(s.Oldest)
+	s.Files, s.Names = len(s.Oldest), len(w.names.all(nil))
 	slices.SortFunc(s.Oldest, func(a, b DirtyFile) int { return a.First.Compare(b.First) })
 	s.Oldest = s.Oldest[:min(len(s.Oldest), maxDirtyListed)]
 	var err error

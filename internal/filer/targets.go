@@ -64,6 +64,9 @@ func (f *Filer) openTarget(e Export, name string, export uint32, newExport bool)
 	t.verify.Store(int64(e.Verify))
 	if !t.caps.Local {
 		t.writeBack = e.WriteBack
+		t.ownNames = e.LocalDirectories && e.WriteBack > 0 && !t.caps.WholeObjects
+		t.owes = t.ownNames
+		t.scatter = f.seal.scatter
 	}
 	f.byID[id] = t
 	if _, pseudo := o.(*pseudo); !pseudo {

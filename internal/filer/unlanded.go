@@ -57,6 +57,11 @@ func (f *Filer) Unlanded() ([]Unlanded, error) {
 			out = append(out, u)
 		}
 	}
+	for _, op := range f.wb.names.all(nil) {
+		if op.kind != opCreate { // a file is there by itself
+			out = append(out, f.unlandedName(op))
+		}
+	}
 	asides, err := f.Asides()
 	if err != nil {
 		return nil, err
@@ -74,7 +79,7 @@ func (f *Filer) Unlanded() ([]Unlanded, error) {
 // unlanded describes a dirty file; false: it is clean.
 func (f *Filer) unlanded(ino *inode) (u Unlanded, ok bool) {
 	ino.mu.Lock()
-	d, at := ino.dirty, ino.place
+	d, at, op := ino.dirty, ino.place, ino.making
 	if d == nil {
 		ino.mu.Unlock()
 		return u, false
@@ -89,8 +94,34 @@ func (f *Filer) unlanded(ino *inode) (u Unlanded, ok bool) {
 		u.State = Writing
 	}
 	ino.mu.Unlock()
+	if op != nil {
+		n := f.unlandedName(op)
+		u.Tries = max(u.Tries, n.Tries)
+		if n.State != Waiting && u.State != Failing {
+			u.State, u.Reason = n.State, n.Reason
+		}
+	}
 	u.Path = f.shownPath(ino.target, at)
 	return u, true
+}
+
+// unlandedName describes a directory or link that was made here and that the origin does not have.
+func (f *Filer) unlandedName(op *nameOp) Unlanded {
+	n := f.wb.names
+	n.mu.Lock()
+	u := Unlanded{ID: idOf(op.inode), First: op.at, Last: op.at, State: Waiting, Tries: op.state.tries}
+	if op.kind == opSymlink {
+		u.Size = uint64(len(op.text))
+	}
+	if op.state.err != nil {
+		u.State, u.Reason = Failing, op.state.err.Error()
+	}
+	if op.state.cancel != nil {
+		u.State = Writing
+	}
+	n.mu.Unlock()
+	u.Path = f.shownPath(f.byID[op.target], place{op.dir, op.name})
+	return u
 }
 
 // maxShown bounds the directories of a path that is put together.

@@ -20,16 +20,18 @@ import (
 type wobbly struct {
 	origin.Origin // nil: what is not here is not used
 
-	mu    sync.Mutex
-	rng   *rand.Rand
-	loss  float64 // of data calls, half of them after they took effect
-	down  bool
-	files map[origin.ID]*wobblyFile
-	names map[string]origin.ID
-	last  time.Time
-	next  uint64
-	verf  uint64
-	dir   nfs.Attr
+	mu   sync.Mutex
+	rng  *rand.Rand
+	loss float64 // of data calls, half of them after they took effect
+	// losesNames extends loss to calls that change names.
+	losesNames bool
+	down       bool
+	files      map[origin.ID]*wobblyFile
+	names      map[string]origin.ID
+	last       time.Time
+	next       uint64
+	verf       uint64
+	dir        nfs.Attr
 }
 
 type wobblyFile struct {
@@ -169,6 +171,23 @@ func (w *wobbly) Read(ctx context.Context, _ origin.Cred, id origin.ID, off uint
 	return r, after()
 }
 
+// ReadDir lists the folder in one page.
+func (w *wobbly) ReadDir(ctx context.Context, _ origin.Cred, _ origin.ID, at origin.Cookie, _ bool) (p origin.Page, err error) {
+	after, err := w.enter(ctx, true)
+	if err != nil {
+		return p, err
+	}
+	for i, name := range slices.Sorted(maps.Keys(w.names)) {
+		if uint64(i) >= at.At {
+			id := w.names[name]
+			node := origin.Node{ID: id, Attr: w.files[id].attr}
+			p.Entries = append(p.Entries, origin.DirEntry{Name: name, FileID: node.Attr.FileID, Cookie: uint64(i + 1), Node: &node})
+		}
+	}
+	p.EOF, p.Next, p.Dir = true, origin.Cookie{At: uint64(len(w.names))}, nfs.WithAttr(w.dir)
+	return p, after()
+}
+
 func spread(b []byte, n int) []byte {
 	if n <= len(b) {
 		return b[:n:n]
@@ -257,11 +276,18 @@ func (w *wobbly) SetAttr(ctx context.Context, _ origin.Cred, id origin.ID, set n
 		if set.Mode.Set {
 			f.attr.Mode = set.Mode.Value
 		}
-		if set.Mtime.How == nfs.SetToClientTime {
-			f.attr.Mtime = set.Mtime.Time
-		}
+		w.setTimes(&f.attr, &set)
 	})
 	return wcc, after()
+}
+
+func (w *wobbly) setTimes(a *nfs.Attr, set *nfs.SetAttr) {
+	if set.Mtime.How == nfs.SetToClientTime {
+		a.Mtime = set.Mtime.Time
+	}
+	if set.Atime.How == nfs.SetToClientTime {
+		a.Atime = set.Atime.Time
+	}
 }
 
 func (w *wobbly) dirWcc(change func()) nfs.WccData {
@@ -272,11 +298,15 @@ func (w *wobbly) dirWcc(change func()) nfs.WccData {
 }
 
 func (w *wobbly) Create(ctx context.Context, as origin.Cred, _ origin.ID, name string, how origin.CreateHow) (m origin.Made, err error) {
-	after, err := w.enter(ctx, false)
+	after, err := w.enter(ctx, w.losesNames)
 	if err != nil {
 		return m, err
 	}
-	defer after()
+	defer func() {
+		if lost := after(); lost != nil {
+			m, err = origin.Made{}, lost
+		}
+	}()
 	if id, ok := w.names[name]; ok {
 		if how.Mode != nfs.Unchecked {
 			return m, nfs.ErrExist
@@ -292,6 +322,10 @@ func (w *wobbly) Create(ctx context.Context, as origin.Cred, _ origin.ID, name s
 		w.next++
 		f := &wobblyFile{attr: nfs.Attr{Type: nfs.TypeRegular, Mode: 0o644, Nlink: 1, UID: as.UID, GID: as.GID, FileID: w.next}}
 		w.touch(&f.attr, true)
+		w.setTimes(&f.attr, &how.Attr)
+		if how.Attr.Mode.Set {
+			f.attr.Mode = how.Attr.Mode.Value
+		}
 		id := origin.ID(fmt.Sprint("file ", w.next))
 		w.files[id], w.names[name] = f, id
 		m.Node = origin.Node{ID: id, Attr: f.attr}
@@ -300,11 +334,15 @@ func (w *wobbly) Create(ctx context.Context, as origin.Cred, _ origin.ID, name s
 }
 
 func (w *wobbly) Remove(ctx context.Context, _ origin.Cred, _ origin.ID, name string) (wcc nfs.WccData, err error) {
-	after, err := w.enter(ctx, false)
+	after, err := w.enter(ctx, w.losesNames)
 	if err != nil {
 		return wcc, err
 	}
-	defer after()
+	defer func() {
+		if lost := after(); lost != nil {
+			wcc, err = nfs.WccData{}, lost
+		}
+	}()
 	id, ok := w.names[name]
 	if !ok {
 		return wcc, nfs.ErrNoEnt

@@ -22,17 +22,17 @@ func (f *Filer) write(_ context.Context, req *nfs.Request, args *nfs.WriteArgs, 
 	var r origin.WriteResult
 	if f.writesBack(c.ino) {
 		r, err = c.writeLocal(f.lasting(), args.Offset, data, args.Stable)
-		res.Wcc, res.Status = t.showWcc(r.WCC), origin.StatusOf(c.noted(t, err))
+		res.Wcc, res.Status = c.ino.showWcc(r.WCC), origin.StatusOf(c.noted(t, err))
 		c.session.written.Add(uint64(r.N))
 		res.Count, res.Committed, res.Verifier = uint32(r.N), r.Committed, r.Verifier
 		return
 	}
 	if t.caps.Local {
-		r, err = t.origin.Write(f.lasting(), c.as, c.ino.oid, args.Offset, data, args.Stable)
+		r, err = t.origin.Write(f.lasting(), c.as, c.ino.oid(), args.Offset, data, args.Stable)
 	} else {
 		r, err = c.writeThrough(f.lasting(), args.Offset, data, args.Stable)
 	}
-	res.Wcc, res.Status = t.showWcc(r.WCC), origin.StatusOf(c.noted(t, f.stale(c.ino, err)))
+	res.Wcc, res.Status = c.ino.showWcc(r.WCC), origin.StatusOf(c.noted(t, f.stale(c.ino, err)))
 	if err != nil {
 		return
 	}
@@ -57,7 +57,7 @@ func (c call) writeThrough(ctx context.Context, off uint64, data []byte, how nfs
 	w := content.beginWrite(off, off+uint64(len(data)))
 	ino.mu.Unlock()
 
-	r, err := ino.target.origin.Write(ctx, c.as, ino.oid, off, data, how)
+	r, err := ino.target.origin.Write(ctx, c.as, ino.oid(), off, data, how)
 
 	content.io.Lock()
 	defer content.io.Unlock()
@@ -125,11 +125,11 @@ func (f *Filer) commit(_ context.Context, req *nfs.Request, args *nfs.CommitArgs
 	}
 	if f.writesBack(c.ino) {
 		r, err := c.commitLocal(f.lasting())
-		res.Wcc, res.Verifier, res.Status = c.ino.target.showWcc(r.WCC), r.Verifier, origin.StatusOf(c.noted(c.ino.target, err))
+		res.Wcc, res.Verifier, res.Status = c.ino.showWcc(r.WCC), r.Verifier, origin.StatusOf(c.noted(c.ino.target, err))
 		return
 	}
 	r, err := f.commitRange(f.lasting(), c.as, c.ino, args.Offset, args.Count)
-	res.Wcc, res.Verifier, res.Status = c.ino.target.showWcc(r.WCC), r.Verifier, origin.StatusOf(c.noted(c.ino.target, err))
+	res.Wcc, res.Verifier, res.Status = c.ino.showWcc(r.WCC), r.Verifier, origin.StatusOf(c.noted(c.ino.target, err))
 	if err == nil && args.Offset == 0 && args.Count == 0 {
 		c.session.noteUnstable(c.ino.id, true)
 	}
@@ -141,7 +141,7 @@ func (f *Filer) commitRange(ctx context.Context, as origin.Cred, ino *inode, off
 	owed := ino.unstable
 	ino.mu.Unlock()
 	sent := time.Now()
-	r, err := ino.target.origin.Commit(ctx, as, ino.oid, off, n)
+	r, err := ino.target.origin.Commit(ctx, as, ino.oid(), off, n)
 	if err != nil {
 		return r, f.stale(ino, err)
 	}
@@ -172,14 +172,14 @@ func (f *Filer) setattr(_ context.Context, req *nfs.Request, args *nfs.SetattrAr
 			guard = &args.Ctime
 		}
 		wcc, err := c.setAttr(f.lasting(), args.Attr, guard)
-		res.Wcc, res.Status = c.ino.target.showWcc(wcc), origin.StatusOf(c.noted(c.ino.target, f.stale(c.ino, err)))
+		res.Wcc, res.Status = c.ino.showWcc(wcc), origin.StatusOf(c.noted(c.ino.target, f.stale(c.ino, err)))
 	})
 }
 
 func (c call) setAttr(ctx context.Context, set nfs.SetAttr, guard *nfs.Time) (nfs.WccData, error) {
 	ino := c.ino
 	if ino.target.caps.Local {
-		return ino.target.origin.SetAttr(ctx, c.as, ino.oid, set, guard)
+		return ino.target.origin.SetAttr(ctx, c.as, ino.oid(), set, guard)
 	}
 	if c.f.writesBack(ino) {
 		return c.setAttrLocal(ctx, set, guard)
@@ -200,7 +200,7 @@ func (c call) truncate(ctx context.Context, set nfs.SetAttr, guard *nfs.Time) (n
 	w := content.beginWrite(min(size, ino.attr.Size), 1<<63)
 	ino.mu.Unlock()
 
-	wcc, err := ino.target.origin.SetAttr(ctx, c.as, ino.oid, set, guard)
+	wcc, err := ino.target.origin.SetAttr(ctx, c.as, ino.oid(), set, guard)
 
 	content.io.Lock()
 	defer content.io.Unlock()

@@ -28,6 +28,7 @@ type writeBack struct {
 	bytes atomic.Int64 // dirty
 	// conflicts and aside count what could not land under its name, since the start.
 	conflicts, aside atomic.Uint64
+	names            *nameBack
 	kick             chan struct{}
 	broken           chan struct{} // closed when nothing can be promised any more
 	checkpoints      sync.Mutex    // one at a time
@@ -68,6 +69,7 @@ func (f *Filer) openWriteBack() error {
 		f: f, limit: f.store.cap / dirtyShare, kick: make(chan struct{}, 1), broken: make(chan struct{}),
 		files: map[uint64]*inode{}, indexed: map[uint64]struct{}{}, answered: map[netip.Addr]struct{}{},
 	}
+	w.names = newNameBack(w)
 	opt, disk, from := f.cfg.logSize, f.cfg.logDisk, uint64(0)
 	if disk == nil {
 		dir := filepath.Join(f.cfg.CacheDir, "log")
@@ -248,7 +250,9 @@ func (w *writeBack) schedule(ctx context.Context) {
 				w.f.log.Error("write-back checkpoint", "error", err)
 			}
 		}
-		w.startDue(time.Now())
+		now := time.Now()
+		w.names.startDue(now, w.pressed())
+		w.startDue(now)
 	}
 }
 
@@ -262,6 +266,9 @@ func (w *writeBack) pace() time.Duration {
 	return pace
 }
 
+// pressed says that dirty data takes more than half of what it may.
+func (w *writeBack) pressed() bool { return w.bytes.Load() > w.limit/2 }
+
 func (w *writeBack) startDue(now time.Time) {
 	type candidate struct {
 		ino   *inode
@@ -269,7 +276,7 @@ func (w *writeBack) startDue(now time.Time) {
 	}
 	var due []candidate
 	running := 0
-	pressed := w.bytes.Load() > w.limit/2
+	pressed := w.pressed()
 	for _, ino := range w.all() {
 		ino.mu.Lock()
 		switch d := ino.dirty; {
@@ -429,7 +436,11 @@ func (w *writeBack) checkpoint() error {
 		}
 		changes = append(changes, change)
 	}
-	if err := w.f.kv.Apply(append(append(changes, replies...), w.position(pos)), true); err != nil {
+	names, savedNames := w.names.changes()
+	changes = append(append(append(changes, replies...), names...), w.position(pos))
+	err := w.f.kv.Apply(changes, true)
+	savedNames(err)
+	if err != nil {
 		return err
 	}
 	for _, s := range saved {
@@ -456,6 +467,9 @@ func (w *writeBack) shutdown() {
 	ctx, cancel := context.WithTimeout(w.f.ctx, landShutdown)
 	defer cancel()
 	w.landAll(ctx, w.all())
+	if err := w.names.bringAll(ctx, w.names.all(nil)); err != nil {
+		w.f.log.Warn("names that are not written back yet", "error", err)
+	}
 }
 
 // close ends the engine in order: what is dirty is durable, so unstable data is not lost and the verifier stays.

@@ -44,7 +44,7 @@ func (c call) mayWrite(ctx context.Context, a *nfs.Attr) error {
 	c.ino.mu.Lock()
 	made := c.ino.made
 	c.ino.mu.Unlock()
-	if a.UID == c.as.UID && (made || a.Mode&0o200 == 0) {
+	if c.owns(a) && (made || a.Mode&0o200 == 0) {
 		return nil
 	}
 	got, err := c.granted(ctx, c.ino, nfs.AccessModify|nfs.AccessExtend)
