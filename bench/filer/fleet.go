@@ -32,7 +32,7 @@ const (
 	nameGanesha = "ganesha"
 	nameCache   = "filer"
 	namePosix   = "filer-posix"
-	nameBack    = "filer-back"
+	nameBack    = "filer-back" // writes back, names too
 	nameCeiling = "ceiling"
 )
 
@@ -74,7 +74,7 @@ func (f *fleet) start(ctx context.Context, want *regexp.Regexp) error {
 	if err != nil {
 		return err
 	}
-	back, err := f.startFiler(ctx, nameBack, backAddr, "127.0.0.1:22062", "nfs:"+originAddr+"/export", ", usageModel: READ_WRITE")
+	back, err := f.startFiler(ctx, nameBack, backAddr, "127.0.0.1:22062", "nfs:"+originAddr+"/export", ", usageModel: READ_WRITE, localDirectories: true")
 	if err != nil {
 		return err
 	}

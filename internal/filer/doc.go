@@ -10,6 +10,8 @@
 //	inode, memory, chain, attrs   what is known of a file, since when, and which changes were our own
 //	names, listing, listdir, matcher   directories: names, negative names, readings with the storage's cookies
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
+//	writeback, writelocal, land, dirty, recover   changes of data that are acknowledged here and reach the origin later
+//	makelocal, removelocal, nameback, birth, unborn, maker   likewise, what is made
 //	space, openfiles, persist   what leaves the cache, what is open, and what survives a crash
 //	locks, lockcalls, award, monitor, lockorigin, portmapper   advisory locks and who may be told of them
 //	outage, moved          an origin that does not answer, or comes back under other handles
@@ -20,12 +22,13 @@
 //
 // Consistency. Data and names belong to a state of the file (size, mtime, ctime). Our own changes move the state along a
 // chain of pre- and post-operation attributes; any gap in the chain, or a state nobody of us made, is somebody else's
-// change and drops what was cached. Changes are written through: no reply claims more than the origin did.
+// change and drops what was cached. Changes are written through, so that no reply claims more than the origin did, or are
+// in the log before they are answered.
 //
 // Calls that are mostly answered from memory run in the goroutine that reads their connection: whatever waits for an
 // origin, a fetch or another call says nfs.Wait before, or it would hold up the connection.
 //
 // Lock order: lockUpstream.mu, then locks.mu (neither together with one of the others). session.mu, export.mu (held while
-// the folders of its junctions are found), then content.io, then inode.mu, then table.mu before a shard's mu, space.mu, ids.mu
+// the folders of its junctions are found), then content.io, then inode.mu (a directory's before that of what is being made in it), then nameBack.mu, then table.mu before a shard's mu, space.mu, ids.mu
 // (leaves: none of the others is held while one of them is taken, and none during a call to an origin or a synced write).
 package filer

@@ -185,7 +185,7 @@ func (s *ids) identityOf(inode uint64) (fileKey, error) {
 func (s *ids) drop(inode uint64, key fileKey) error {
 	return s.kv.Apply([]Change{
 		{Key: inodeKey('i', inode)}, {Key: identityKey('o', key.target, key.id)}, {Key: identityKey('p', key.target, key.id)},
-		{Key: inodeKey('d', inode)}, {Key: inodeKey('r', inode)}, {Key: inodeKey('x', inode)},
+		{Key: inodeKey('d', inode)}, {Key: inodeKey('r', inode)}, {Key: inodeKey('x', inode)}, {Key: inodeKey('v', inode)},
 	}, false)
 }
 

@@ -11,7 +11,7 @@ import (
 // nameOp is a change of a directory's names that was acknowledged here and that its origin does not have yet: the making
 // of an object.
 type nameOp struct {
-	serial  uint64 // in the order of the log; never given again
+	serial  uint64 // in the order of the log; not given again while one that had it may be in the log
 	kind    opKind
 	target  uint32
 	dir     uint64 // inode ids

@@ -20,8 +20,8 @@ type far struct {
 	t    *testing.T
 	fs   *nfstest.FS
 	up   *nfstest.Server // of fs
-	nas  *client // of the server
-	c    *client // of the filer
+	nas  *client         // of the server
+	c    *client         // of the filer
 	down atomic.Bool
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/spillway/spillway/nfs"
 )
 
-// Names are written through, data perhaps later: a name must not appear at the origin before the data that the client
-// wrote for it. So what gives a dirty file a name writes it back first, and what takes its last name takes its data.
+// Most changes of names are written through, data perhaps later: a name that is given to a file must not appear at the
+// origin before the data that the client wrote for it. So what gives a dirty file a name writes it back first, and what takes its last name takes its data.
 
 // settle writes a file back that is about to get a name. A conflict settles it too: the origin's version keeps the file.
 func (c call) settle(ino *inode) error {

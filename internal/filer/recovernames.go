@@ -2,7 +2,6 @@ package filer
 
 import (
 	"cmp"
-	"encoding/binary"
 	"maps"
 	"slices"
 	"time"
@@ -26,13 +25,6 @@ func newRecoveredNames() *recoveredNames {
 
 // load reads the index.
 func (r *recoveredNames) load(kv KV) error {
-	v, err := kv.Get(metaKey("nameSerial"))
-	if err != nil {
-		return err
-	}
-	if len(v) == 8 {
-		r.last = binary.BigEndian.Uint64(v)
-	}
 	return kv.Scan([]byte{'q'}, func(key, v []byte) error {
 		rec, err := parseLogRecord(v)
 		op, ok := rec.(*nameOp)
