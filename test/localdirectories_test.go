@@ -35,11 +35,15 @@ func TestThousandFilesOverTheLink(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := nfs.Dial(ctx, cloud, nfs.Options{Auth: nfs.Sys("node", uint32(os.Getuid()), uint32(os.Getgid()))})
-	if err != nil {
-		t.Fatal(err)
+	dial := func() *nfs.Client {
+		c, err := nfs.Dial(ctx, cloud, nfs.Options{Auth: nfs.Sys("node", uint32(os.Getuid()), uint32(os.Getgid()))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
 	}
-	defer c.Close()
+	c := dial()
 	root, err := c.Mnt(ctx, nil, "/nas")
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +89,7 @@ func TestThousandFilesOverTheLink(t *testing.T) {
 	}
 	filer.kill() // all of them were promised
 	start(t, f.env, "filer", "--config", conf)
+	c = dial()
 	began = time.Now()
 	listed := map[string]bool{}
 	for at, eof := nfs.Cookie(0), false; !eof; {

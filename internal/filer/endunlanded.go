@@ -72,7 +72,7 @@ func (f *Filer) EndUnlanded(ctx context.Context, id string, how UnlandedEnd, fol
 	return w.endAside(ctx, a, how, folder, by)
 }
 
-// endName ends the making of a directory or link.
+// endName ends the making of a directory, a link, or a file in which nothing is.
 func (w *writeBack) endName(ctx context.Context, id string, how UnlandedEnd, by string) (Ended, error) {
 	ops := w.names.all(func(op *nameOp) bool { return idOf(op.inode) == id })
 	if len(ops) == 0 {
@@ -84,7 +84,7 @@ func (w *writeBack) endName(ctx context.Context, id string, how UnlandedEnd, by 
 		err := w.names.bring(ctx, ops[0])
 		return out, err
 	case RescueUnlanded:
-		return out, fault.WithHint(fault.New(fault.Invalid, "%s is no file", out.Path), "rescue the files in it, then discard it")
+		return out, fault.WithHint(fault.New(fault.Invalid, "%s has no content", out.Path), "rescue what is in it if it is a folder, then discard it")
 	case DiscardUnlanded:
 	}
 	if len(w.names.all(func(op *nameOp) bool { return op.dir == ops[0].inode })) > 0 {

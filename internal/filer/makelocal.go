@@ -100,7 +100,7 @@ func (m *making) plain(who maker) bool {
 		return false
 	}
 	times := m.attr.Mtime.How == nfs.SetToClientTime || m.attr.Atime.How == nfs.SetToClientTime
-	return (!m.attr.Size.Set || m.attr.Size.Value == 0) && (!times || m.kind == opCreate)
+	return (!m.attr.Size.Set || m.attr.Size.Value == 0) && !times
 }
 
 // madeBefore returns the object that has the name, if the call may have it, to be put back; nil: there is none.
@@ -171,16 +171,10 @@ func (c call) conceive(name string, m *making, who maker, parent *nfs.Attr) (*in
 	now := t.tick(dir.shownTimes())
 	op.attr.Atime, op.attr.Mtime, op.attr.Ctime = now, now, now
 	child.mu.Lock()
-	f.wb.conceived(child, op, m)
+	child.conceived(op)
 	child.mu.Unlock()
 	seq, err := f.wb.names.add(op, dir.making)
 	if err != nil {
-		child.mu.Lock()
-		child.making = nil
-		if child.dirty != nil {
-			f.wb.clean(child)
-		}
-		child.mu.Unlock()
 		f.table.forget(child)
 		f.table.put(child)
 		f.wb.wake()
@@ -226,7 +220,7 @@ func (m *making) newAttr(who maker, parent *nfs.Attr) nfs.Attr {
 }
 
 // conceived makes an inode that of an unborn object. Called with mu held.
-func (w *writeBack) conceived(ino *inode, op *nameOp, m *making) {
+func (ino *inode) conceived(op *nameOp) {
 	ino.making, ino.made, ino.place = op, true, place{op.dir, op.name}
 	ino.attr, ino.known, ino.verified, ino.settled = op.attr, true, op.at, op.at
 	switch op.kind {
@@ -234,49 +228,22 @@ func (w *writeBack) conceived(ino *inode, op *nameOp, m *making) {
 		ino.namesOf().complete = true
 	case opSymlink:
 		ino.link = linkText{op.text, op.attr.Pre()}
-	case opCreate:
-		ino.dirty = &dirty{base: op.attr}
-		ino.dirty.by(op.as, op.session, op.at)
-		w.add(ino)
-		if m != nil {
-			ino.dirty.setTimes(&ino.attr, &m.attr, op.attr.Ctime)
-		}
+	case opCreate: // nothing is in it, so it is not dirty
 	}
 }
 
-// setTimes sets a file's times as asked; now is the time of this machine's clock.
-func (d *dirty) setTimes(a *nfs.Attr, set *nfs.SetAttr, now nfs.Time) {
-	switch set.Mtime.How {
-	case nfs.SetToServerTime:
-		a.Mtime = now
-	case nfs.SetToClientTime:
-		a.Mtime = set.Mtime.Time
-	case nfs.DontChange:
-	}
-	switch set.Atime.How {
-	case nfs.SetToServerTime:
-		a.Atime = now
-	case nfs.SetToClientTime:
-		a.Atime = set.Atime.Time
-	case nfs.DontChange:
-	}
-	if set.Mtime.How != nfs.DontChange || set.Atime.How != nfs.DontChange {
-		d.layer.times = true
-	}
-	if set.Atime.How != nfs.DontChange {
-		d.layer.atime = nfs.SetTimeTo(a.Atime)
-	}
-}
+// learnEvery is how often a directory is read for that at most: a very large one stays unknown.
+const learnEvery = 30 * time.Second
 
 // learnNames reads a directory in which clients make things, so that names are known not to be there.
 func (f *Filer) learnNames(as origin.Cred, dir *inode) {
 	dir.mu.Lock()
 	defer dir.mu.Unlock()
 	n := dir.namesOf()
-	if n.complete || dir.making != nil || dir.owing.learning || dir.target.reach.away.Load() != 0 {
+	if n.complete || dir.making != nil || dir.target.reach.away.Load() != 0 || time.Since(dir.owing.learnt) < learnEvery {
 		return
 	}
-	dir.owing.learning = true
+	dir.owing.learnt = time.Now()
 	if !f.spawn(func(ctx context.Context) {
 		if held := f.table.known(dir.id); held != nil { // it stays in memory meanwhile
 			defer f.table.put(held)
@@ -285,11 +252,8 @@ func (f *Filer) learnNames(as origin.Cred, dir *inode) {
 		if err == nil {
 			_ = l.await(ctx, func() bool { return l.done }) // it is only wanted
 		}
-		dir.mu.Lock()
-		dir.owing.learning = false
-		dir.mu.Unlock()
 	}) {
-		dir.owing.learning = false
+		dir.owing.learnt = time.Time{}
 	}
 }
 

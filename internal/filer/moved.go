@@ -149,6 +149,7 @@ func (f *Filer) rebind(t *target, id uint64, before, after origin.ID) sought {
 	old.mu.Unlock()
 	f.drop(old)
 	now := f.table.add(id, t, after)
+	now.inherit(old)
 	now.mu.Lock()
 	now.place = at
 	now.mu.Unlock()

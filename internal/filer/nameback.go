@@ -42,6 +42,7 @@ type opState struct {
 	cancel    context.CancelFunc
 	queued    bool
 	urgent    bool
+	tried     bool // the origin may have it, though it did not say so
 	landed    bool // the log says that it has ended
 	ended     bool // and so does what is in memory
 	saved     bool // the index has it as it is
@@ -69,6 +70,18 @@ func (n *nameBack) full() bool {
 	return len(n.ops) >= maxNameOps
 }
 
+// any says whether something waits for a target.
+func (n *nameBack) any(t *target) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, op := range n.ops {
+		if op.target == t.id {
+			return true
+		}
+	}
+	return false
+}
+
 // add takes an acknowledged change in and logs it. after is what it must come after; nil: nothing. The caller waits for
 // the record. Called with the mu of the inodes that it is about held, so that the log has it before what builds on it.
 func (n *nameBack) add(op, after *nameOp) (seq uint64, err error) {
@@ -78,6 +91,7 @@ func (n *nameBack) add(op, after *nameOp) (seq uint64, err error) {
 	op.serial = n.serial
 	seq, err = n.w.log.Append(op.encode())
 	if err != nil {
+		n.serial--
 		return 0, err
 	}
 	n.admit(op, after)
@@ -148,7 +162,7 @@ func (n *nameBack) enqueue(ops ...*nameOp) {
 			continue
 		}
 		ctx, cancel := context.WithCancel(n.w.f.ctx)
-		op.state.cancel = cancel
+		op.state.cancel, op.state.tried = cancel, true
 		if !n.w.f.spawn(func(context.Context) { n.run(ctx, op) }) {
 			op.state.cancel = nil
 			cancel()

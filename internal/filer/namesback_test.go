@@ -387,8 +387,6 @@ func TestRemovalOfUnlandedNames(t *testing.T) {
 		t.Errorf("a removed file: %v", err)
 	}
 	x.c.put(x.c.make(dir, "tmp"), 0, []byte("again"), nfs.FileSync)
-	x.crash()
-	x.c = dial(t, x.addr, "/nas")
 	x.c.wantContent(x.c.look(dir, "tmp"), []byte("again"))
 	for _, r := range []nfs.RemoveArgs{{Dir: dir, Name: "tmp"}, {Dir: x.c.root, Name: "d"}} {
 		remove := x.c.Remove

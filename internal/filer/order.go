@@ -48,8 +48,11 @@ func (f *Filer) dirtyChild(ctx context.Context, as origin.Cred, dir *inode, name
 	return child
 }
 
-// any says whether files of the export are dirty.
+// any says whether files of the export are dirty, or names owed.
 func (w *writeBack) any(t *target) bool {
+	if w.names.any(t) {
+		return true
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ino := range w.files {

@@ -24,7 +24,6 @@ type reading struct {
 	plus bool
 
 	joints map[string]bool // names under which exports hang: the origin's are not told
-	owed   map[string]bool // likewise, names that come behind the origin's
 }
 
 // Cookies of what comes before the origin's entries: ".", "..", and exports that hang in the directory. The origin's cookies
@@ -159,7 +158,7 @@ func (c call) addListed(ctx context.Context, r *reading, res *nfs.ReaddirResult)
 func (c call) addEntries(entries []listed, r *reading, res *nfs.ReaddirResult) bool {
 	for i := range entries {
 		e := &entries[i]
-		if r.joints[e.name] || r.owed[e.name] {
+		if r.joints[e.name] {
 			r.at = e.cookie
 			continue
 		}

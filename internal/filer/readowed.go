@@ -3,6 +3,7 @@ package filer
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/spillway/spillway/nfs"
@@ -25,7 +26,6 @@ func (c call) addAll(ctx context.Context, r *reading, res *nfs.ReaddirResult) er
 	if r.at>>48 != cookieOwed>>48 {
 		res.EOF = unborn
 		if !unborn {
-			r.owed = c.owedNames()
 			if err := c.addListed(ctx, r, res); err != nil {
 				return err
 			}
@@ -37,19 +37,6 @@ func (c call) addAll(ctx context.Context, r *reading, res *nfs.ReaddirResult) er
 	}
 	res.EOF = c.addOwed(r, res)
 	return nil
-}
-
-func (c call) owedNames() map[string]bool {
-	c.ino.mu.Lock()
-	defer c.ino.mu.Unlock()
-	if len(c.ino.owing.names) == 0 {
-		return nil
-	}
-	names := make(map[string]bool, len(c.ino.owing.names))
-	for name := range c.ino.owing.names {
-		names[name] = true
-	}
-	return names
 }
 
 // addOwed adds names that the origin does not have, in the order in which they were made; false when the page is full.
@@ -72,37 +59,29 @@ func (c call) addOwed(r *reading, res *nfs.ReaddirResult) bool {
 	return true
 }
 
-// owedBehind returns the names that are to be told behind a place, in order: those that the origin does not have, and
-// those that have landed since it was asked for the listing that was read before them.
+// owedBehind returns the names that are to be told behind a place, in order: those that the listing does not have which
+// was read before them, and that are on their way to the origin, or came there since it was asked for the listing.
 func (c call) owedBehind(r *reading) []*nameOp {
 	c.ino.mu.Lock()
-	var ops []*nameOp
-	for _, op := range c.ino.owing.names {
-		ops = append(ops, op)
-	}
+	ops := map[string]*nameOp{}
 	n := c.ino.namesOf()
-	l, known := n.listing, map[string]uint64{}
-	var late []landed
+	l := n.listing
 	for _, e := range c.ino.owing.lately {
 		if l != nil && e.at.After(l.begun) && n.byName[e.op.name] == e.op.inode {
-			late = append(late, e)
-			known[e.op.name] = e.op.inode
+			ops[e.op.name] = e.op
 		}
+	}
+	for name, op := range c.ino.owing.names {
+		ops[name] = op
 	}
 	c.ino.mu.Unlock()
-	if len(late) > 0 {
+	if len(ops) > 0 && l != nil {
 		l.mu.Lock()
 		for i := range l.entries {
-			delete(known, l.entries[i].name)
+			delete(ops, l.entries[i].name)
 		}
 		l.mu.Unlock()
-		for _, e := range late {
-			if known[e.op.name] != 0 {
-				ops = append(ops, e.op)
-			}
-		}
 	}
-	ops = slices.DeleteFunc(ops, func(op *nameOp) bool { return cookieOwed|op.serial <= r.at || r.joints[op.name] })
-	slices.SortFunc(ops, func(a, b *nameOp) int { return cmp.Compare(a.serial, b.serial) })
-	return slices.CompactFunc(ops, func(a, b *nameOp) bool { return a.serial == b.serial })
+	maps.DeleteFunc(ops, func(name string, op *nameOp) bool { return cookieOwed|op.serial <= r.at || r.joints[name] })
+	return slices.SortedFunc(maps.Values(ops), func(a, b *nameOp) int { return cmp.Compare(a.serial, b.serial) })
 }

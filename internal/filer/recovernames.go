@@ -93,12 +93,13 @@ func (n *nameBack) restoreOp(op *nameOp) {
 		return
 	}
 	t.owes = true
+	op.state.tried = true // nobody knows
 	if op.attr.GID == op.as.GID || op.as.UID == 0 {
 		t.noteMaker(op.as, &nfs.Attr{}, &op.attr, time.Now())
 	}
 	ino := f.table.add(op.inode, t, "")
 	ino.mu.Lock()
-	n.w.conceived(ino, op, nil)
+	ino.conceived(op)
 	ino.mu.Unlock()
 	f.table.put(ino)
 	dir, err := f.inode(op.dir)

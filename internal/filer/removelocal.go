@@ -7,7 +7,7 @@ import (
 )
 
 // removeHere is a REMOVE or RMDIR of what its origin does not have yet: it is given up, and the origin never hears of it.
-// errThrough: it has it, or is about to. The name is held.
+// errThrough: it has it, or may have. The name is held.
 func (c call) removeHere(ctx context.Context, name string, isDir bool) (wcc nfs.WccData, err error) {
 	dir := c.ino
 	dir.mu.Lock()
@@ -46,7 +46,7 @@ func (c call) removeHere(ctx context.Context, name string, isDir bool) (wcc nfs.
 	n := c.f.wb.names
 	n.mu.Lock()
 	s := &op.state
-	if s.cancel != nil || s.landed || s.ended {
+	if s.tried || s.landed || s.ended {
 		n.mu.Unlock()
 		return wcc, errThrough
 	}

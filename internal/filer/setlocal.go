@@ -270,3 +270,27 @@ func (ino *inode) landing(fn func() (nfs.WccData, error)) error {
 	ch.end(wcc, err)
 	return err
 }
+
+// setTimes sets a file's times as asked; now is the time of this machine's clock.
+func (d *dirty) setTimes(a *nfs.Attr, set *nfs.SetAttr, now nfs.Time) {
+	switch set.Mtime.How {
+	case nfs.SetToServerTime:
+		a.Mtime = now
+	case nfs.SetToClientTime:
+		a.Mtime = set.Mtime.Time
+	case nfs.DontChange:
+	}
+	switch set.Atime.How {
+	case nfs.SetToServerTime:
+		a.Atime = now
+	case nfs.SetToClientTime:
+		a.Atime = set.Atime.Time
+	case nfs.DontChange:
+	}
+	if set.Mtime.How != nfs.DontChange || set.Atime.How != nfs.DontChange {
+		d.layer.times = true
+	}
+	if set.Atime.How != nfs.DontChange {
+		d.layer.atime = nfs.SetTimeTo(a.Atime)
+	}
+}

@@ -33,8 +33,7 @@ type owing struct {
 	lately  []landed                 // names that have landed while clients may be reading the directory, the oldest first
 	held    map[string]chan struct{} // names that are being changed, closed when that has ended
 	leaving int                      // removals of the directory under way
-	// learning says that the directory is being read for the sake of names that are not there.
-	learning bool
+	learnt  time.Time                // when the directory was last read for the sake of names that are not there
 }
 
 // landed is a name that has come to the origin.
@@ -62,6 +61,18 @@ func (ino *inode) owedName(name string) (id uint64, known bool) {
 		return op.inode, true
 	}
 	return 0, ino.making != nil
+}
+
+// inherit takes over from the inode that the directory had under another identity.
+func (ino *inode) inherit(old *inode) {
+	old.mu.Lock()
+	names, lately, since, links := old.owing.names, old.owing.lately, old.shift.times.Load(), old.shift.links.Load()
+	old.mu.Unlock()
+	ino.mu.Lock()
+	defer ino.mu.Unlock()
+	ino.owing.names, ino.owing.lately = names, lately
+	ino.shift.times.Store(since)
+	ino.shift.links.Store(links)
 }
 
 // hold keeps others from changing a name until release is called: what goes to the origin at once and what is

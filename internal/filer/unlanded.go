@@ -52,13 +52,15 @@ func (f *Filer) Unlanded() ([]Unlanded, error) {
 		return nil, nil
 	}
 	var out []Unlanded
+	listed := map[uint64]bool{}
 	for _, ino := range f.wb.all() {
 		if u, ok := f.unlanded(ino); ok {
+			listed[ino.id] = true
 			out = append(out, u)
 		}
 	}
 	for _, op := range f.wb.names.all(nil) {
-		if op.kind != opCreate { // a file is there by itself
+		if !listed[op.inode] {
 			out = append(out, f.unlandedName(op))
 		}
 	}
@@ -105,7 +107,7 @@ func (f *Filer) unlanded(ino *inode) (u Unlanded, ok bool) {
 	return u, true
 }
 
-// unlandedName describes a directory or link that was made here and that the origin does not have.
+// unlandedName describes what was made here and is not at the origin, as far as it is a name.
 func (f *Filer) unlandedName(op *nameOp) Unlanded {
 	n := f.wb.names
 	n.mu.Lock()
