@@ -93,7 +93,7 @@ func (w *writeBack) setUnbornAside(ino *inode, d *dirty, op *nameOp, reason stri
 		}
 	}
 	if err == nil {
-		_, err = w.names.forsake(w.f.ctx, op) // its record comes behind that of the file
+		err = w.names.forsake(w.f.ctx, op) // its record comes behind that of the file
 	}
 	return a, err
 }

@@ -90,7 +90,7 @@ func (w *writeBack) endName(ctx context.Context, id string, how UnlandedEnd, by 
 	if len(w.names.all(func(op *nameOp) bool { return op.dir == ops[0].inode })) > 0 {
 		return out, fault.WithHint(fault.New(fault.Conflict, "%s is not empty", out.Path), "end what is in it first")
 	}
-	_, err := w.names.forsake(ctx, ops[0])
+	err := w.names.forsake(ctx, ops[0])
 	w.f.log.Warn("what was made here was given up", "path", out.Path, "by", by)
 	return out, err
 }

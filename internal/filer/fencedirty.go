@@ -30,7 +30,7 @@ func (w *writeBack) fence(ctx context.Context, session uint64, reason string) er
 		}
 	}
 	for _, op := range w.names.all(mine) {
-		if _, err := w.names.forsake(ctx, op); err != nil {
+		if err := w.names.forsake(ctx, op); err != nil {
 			return err
 		}
 	}

@@ -321,14 +321,14 @@ func (n *nameBack) end(op *nameOp, e *nameEnd) (seq uint64, err error) {
 	return seq, err
 }
 
-// forsake ends a change that will not land, durably. One that is on its way is stopped first; false: it landed.
-func (n *nameBack) forsake(ctx context.Context, op *nameOp) (bool, error) {
+// forsake ends a change that will not land, durably, unless it has landed. One that is on its way is stopped first.
+func (n *nameBack) forsake(ctx context.Context, op *nameOp) error {
 	for {
 		n.mu.Lock()
 		s := &op.state
 		if s.ended {
 			n.mu.Unlock()
-			return false, nil
+			return nil
 		}
 		if s.cancel == nil && !s.landed {
 			seq, err := n.giveUp(op)
@@ -337,7 +337,7 @@ func (n *nameBack) forsake(ctx context.Context, op *nameOp) (bool, error) {
 				n.w.f.unmade(op)
 				err = n.w.wait(seq)
 			}
-			return true, err
+			return err
 		}
 		if s.cancel != nil {
 			s.cancel()
@@ -347,7 +347,7 @@ func (n *nameBack) forsake(ctx context.Context, op *nameOp) (bool, error) {
 		select {
 		case <-t.done:
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
