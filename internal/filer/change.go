@@ -14,7 +14,7 @@ type makeFunc func(ctx context.Context, as origin.Cred, t *target, dir *inode) (
 
 // makeObject is a CREATE, MKDIR, SYMLINK or MKNOD: acknowledged here, where names are written back and m says what is made,
 // else passed through.
-func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *nfs.NewResult, m *making, fn makeFunc) {
+func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *nfs.NewResult, mine *reply, m *making, fn makeFunc) {
 	c, err := f.beginChange(req, dir)
 	if err != nil {
 		res.Status = origin.StatusOf(err)
@@ -33,6 +33,7 @@ func (f *Filer) makeObject(req *nfs.Request, dir *nfs.Handle, name string, res *
 		return
 	}
 	t := c.ino.target
+	c.reply = mine
 	defer c.ino.hold(name)()
 	if m != nil && t.ownNames && c.makeHere(f.lasting(), name, m, res) {
 		return
@@ -106,27 +107,27 @@ func (c change) endNames(wcc nfs.WccData, err error, apply func(*names)) {
 }
 
 func (f *Filer) create(_ context.Context, req *nfs.Request, args *nfs.CreateArgs, res *nfs.CreateResult) {
-	once(f.drc, req, nfs.ProcCreate, args, res, func() {
+	onceLogged(f.drc, req, nfs.ProcCreate, args, res, func(mine *reply) {
 		m := making{kind: opCreate, attr: args.Attr, how: args.How, verf: ownVerifier(req, args.Verifier)}
-		f.makeObject(req, &args.Dir, args.Name, res, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+		f.makeObject(req, &args.Dir, args.Name, res, mine, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
 			return t.origin.Create(ctx, as, dir.oid(), args.Name, origin.CreateHow{Mode: args.How, Attr: args.Attr, Verifier: m.verf})
 		})
 	})
 }
 
 func (f *Filer) mkdir(_ context.Context, req *nfs.Request, args *nfs.MkdirArgs, res *nfs.MkdirResult) {
-	once(f.drc, req, nfs.ProcMkdir, args, res, func() {
+	onceLogged(f.drc, req, nfs.ProcMkdir, args, res, func(mine *reply) {
 		m := making{kind: opMkdir, attr: args.Attr, how: nfs.Guarded}
-		f.makeObject(req, &args.Dir, args.Name, res, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+		f.makeObject(req, &args.Dir, args.Name, res, mine, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
 			return t.origin.MkDir(ctx, as, dir.oid(), args.Name, args.Attr)
 		})
 	})
 }
 
 func (f *Filer) symlink(_ context.Context, req *nfs.Request, args *nfs.SymlinkArgs, res *nfs.SymlinkResult) {
-	once(f.drc, req, nfs.ProcSymlink, args, res, func() {
+	onceLogged(f.drc, req, nfs.ProcSymlink, args, res, func(mine *reply) {
 		m := making{kind: opSymlink, attr: args.Attr, how: nfs.Guarded, text: args.Target}
-		f.makeObject(req, &args.Dir, args.Name, res, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+		f.makeObject(req, &args.Dir, args.Name, res, mine, &m, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
 			return t.origin.Symlink(ctx, as, dir.oid(), args.Name, args.Target, args.Attr)
 		})
 	})
@@ -134,7 +135,7 @@ func (f *Filer) symlink(_ context.Context, req *nfs.Request, args *nfs.SymlinkAr
 
 func (f *Filer) mknod(_ context.Context, req *nfs.Request, args *nfs.MknodArgs, res *nfs.MknodResult) {
 	once(f.drc, req, nfs.ProcMknod, args, res, func() {
-		f.makeObject(req, &args.Dir, args.Name, res, nil, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
+		f.makeObject(req, &args.Dir, args.Name, res, nil, nil, func(ctx context.Context, as origin.Cred, t *target, dir *inode) (origin.Made, error) {
 			return t.origin.MkNod(ctx, as, dir.oid(), args.Name, origin.Special{Type: args.Type, Device: args.Device}, args.Attr)
 		})
 	})

@@ -22,7 +22,7 @@ import (
 //	"j" name               priming job (primejobs.go)
 //	"w" inode id           state of a dirty file (dirtyrecord.go)
 //	"x" inode id           how often content records were declared void (8)
-//	"q" serial number      name that is owed to its origin (nameop.go)
+//	"y" serial number      name that is owed to its origin (nameop.go)
 //	"v" inode id           verifier of the exclusive CREATE that made the file here (8)
 //	"a" inode id, time     dirty data that was set aside (aside.go)
 //	"q" client             answers that are given again after a restart (replylog.go)

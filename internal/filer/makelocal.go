@@ -30,9 +30,15 @@ func (c call) makeHere(ctx context.Context, name string, m *making, res *nfs.New
 	before := nfs.OptPreAttr{Present: dir.known, Attr: dir.attr.Pre()}
 	dir.shift.apply(&before.Attr.Mtime, &before.Attr.Ctime)
 	dir.mu.Unlock()
-	child, err := c.makeLocal(ctx, name, m)
+	res.DirWcc.Before = before
+	child, err := c.makeLocal(ctx, name, m, res)
 	if errors.Is(err, errThrough) {
+		*res = nfs.NewResult{}
 		return false
+	}
+	if err == nil && res.Object.Present { // as the log has it
+		c.f.table.put(child)
+		return true
 	}
 	res.DirWcc, res.Status = nfs.WccData{Before: before, After: dir.opt()}, origin.StatusOf(c.noted(dir.target, err))
 	if err == nil {
@@ -45,9 +51,9 @@ func (c call) makeHere(ctx context.Context, name string, m *making, res *nfs.New
 	return true
 }
 
-// makeLocal makes an object here, durably, and returns its inode, to be put back. What the origin would refuse is refused
-// at once.
-func (c call) makeLocal(ctx context.Context, name string, m *making) (*inode, error) {
+// makeLocal makes an object here, durably, with the answer res, and returns its inode, to be put back. One that is there
+// already and may be had it returns without an answer. What the origin would refuse is refused at once.
+func (c call) makeLocal(ctx context.Context, name string, m *making, res *nfs.NewResult) (*inode, error) {
 	dir, t := c.ino, c.ino.target
 	a, err := c.attrs(ctx, dir)
 	if err == nil && a.Type != nfs.TypeDirectory {
@@ -82,12 +88,13 @@ func (c call) makeLocal(ctx context.Context, name string, m *making) (*inode, er
 		w.wake()
 		return nil, nfs.ErrJukebox
 	}
-	child, seq, err := c.conceive(name, m, who, &a)
+	child, seq, err := c.conceive(name, m, who, &a, res)
 	if err != nil {
 		return nil, err
 	}
 	if err := w.wait(seq); err != nil { // not durable, and never claimed to be
 		c.f.table.put(child)
+		res.Object = nfs.OptHandle{}
 		return nil, nfs.ErrJukebox
 	}
 	c.f.learnNames(c.as, dir)
@@ -136,7 +143,7 @@ func (c call) madeBefore(ctx context.Context, name string, m *making) (*inode, e
 		return child, err
 	}
 	there := c
-	there.ino = child
+	there.ino, there.reply = child, nil // that answer is another call's
 	if _, err := there.setAttrLocal(ctx, nfs.SetAttr{Size: m.attr.Size}, nil); err != nil {
 		c.f.table.put(child)
 		return nil, err
@@ -144,8 +151,9 @@ func (c call) madeBefore(ctx context.Context, name string, m *making) (*inode, e
 	return child, nil
 }
 
-// conceive makes the inode of a new object, puts it into its directory, and logs that. The caller waits for the record.
-func (c call) conceive(name string, m *making, who maker, parent *nfs.Attr) (*inode, uint64, error) {
+// conceive makes the inode of a new object, puts it into its directory, and logs that and the answer, which it makes. The
+// caller waits for the record.
+func (c call) conceive(name string, m *making, who maker, parent *nfs.Attr, res *nfs.NewResult) (*inode, uint64, error) {
 	f, dir, t := c.f, c.ino, c.ino.target
 	gen, err := f.ids.generation()
 	if err != nil {
@@ -173,14 +181,25 @@ func (c call) conceive(name string, m *making, who maker, parent *nfs.Attr) (*in
 	child.mu.Lock()
 	child.conceived(op)
 	child.mu.Unlock()
-	seq, err := f.wb.names.add(op, dir.making)
+	since := dir.shift.since()
+	dir.own(op)
+	res.Status, res.Object, res.Attr = nfs.OK, nfs.WithHandle(c.handle(child.id)), nfs.WithAttr(child.show(op.attr))
+	res.DirWcc.After = nfs.WithAttr(*dir.shownTimes())
+	seq, err := f.wb.names.add(op, dir.making, func(record []byte) (uint64, error) {
+		if c.reply == nil {
+			return f.wb.log.Append(record)
+		}
+		return f.drc.log(c.reply, res, record, f.wb.log.Append)
+	})
 	if err != nil {
+		dir.disown(op, true)
+		dir.shift.to(since)
+		*res = nfs.NewResult{}
 		f.table.forget(child)
 		f.table.put(child)
 		f.wb.wake()
 		return nil, 0, nfs.ErrJukebox
 	}
-	dir.own(op)
 	return child, seq, nil
 }
 

@@ -83,13 +83,14 @@ func (n *nameBack) any(t *target) bool {
 }
 
 // add takes an acknowledged change in and logs it. after is what it must come after; nil: nothing. The caller waits for
-// the record. Called with the mu of the inodes that it is about held, so that the log has it before what builds on it.
-func (n *nameBack) add(op, after *nameOp) (seq uint64, err error) {
+// the record. Called with the mu of the inodes that it is about held, so that the log has it before what builds on it. log
+// is its Append, or puts the answer with it.
+func (n *nameBack) add(op, after *nameOp, log func(record []byte) (uint64, error)) (seq uint64, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.serial++
 	op.serial = n.serial
-	seq, err = n.w.log.Append(op.encode())
+	seq, err = log(op.encode())
 	if err != nil {
 		n.serial--
 		return 0, err
@@ -370,7 +371,7 @@ func (n *nameBack) changes() (out []Change, saved func(error)) {
 	for serial := range n.indexed {
 		if op := n.ops[serial]; op == nil || op.state.landed {
 			gone = append(gone, serial)
-			out = append(out, Change{Key: inodeKey('q', serial)})
+			out = append(out, Change{Key: inodeKey('y', serial)})
 		}
 	}
 	var ops []*nameOp
@@ -378,14 +379,14 @@ func (n *nameBack) changes() (out []Change, saved func(error)) {
 		if !op.state.landed && !op.state.saved {
 			op.state.saved = true // from now on: an amendment takes it back
 			ops = append(ops, op)
-			out = append(out, Change{inodeKey('q', op.serial), op.encode()})
+			out = append(out, Change{inodeKey('y', op.serial), op.encode()})
 		}
 	}
 	for _, op := range ops {
 		n.indexed[op.serial] = struct{}{} // what lands meanwhile is taken out the next time
 	}
 	for _, op := range n.orphans {
-		out = append(out, Change{inodeKey('q', op.serial), op.encode()})
+		out = append(out, Change{inodeKey('y', op.serial), op.encode()})
 	}
 	return out, func(err error) {
 		n.mu.Lock()

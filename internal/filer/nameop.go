@@ -50,7 +50,7 @@ const (
 	opForsaken                  // it will never land
 )
 
-// The records of names in the write-back log (docs/formats/write-back-log.md); the index keeps the first under "q".
+// The records of names in the write-back log (docs/formats/write-back-log.md); the index keeps the first under "y".
 const (
 	recordName    = 4
 	recordNameEnd = 5

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -153,6 +155,10 @@ func TestUnlandedNamesSurviveCrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	guarded := nfs.CreateArgs{Dir: dir, Name: "guarded", How: nfs.Guarded}
+	mkdir := nfs.MkdirArgs{Dir: dir, Name: "sub"}
+	answers := [2]nfs.NewResult{}
+	x.repeat(&answers, &guarded, &mkdir)
 	mode := nfs.SetattrArgs{Object: first.Object.Handle, Attr: nfs.SetAttr{Mode: nfs.Set32(0o640)}}
 	if _, err := x.c.Setattr(t.Context(), nil, mode); err != nil {
 		t.Fatal(err)
@@ -167,6 +173,10 @@ func TestUnlandedNamesSurviveCrash(t *testing.T) {
 		}
 		if again, err := x.c.Create(t.Context(), nil, only); err != nil || again.Object != first.Object {
 			t.Errorf("round %d: repeat: %v", round, err)
+		}
+		again := answers
+		if x.repeat(&again, &guarded, &mkdir); again != answers {
+			t.Errorf("round %d: repeats are answered %+v, before %+v", round, again, answers)
 		}
 		other := only
 		other.Verifier = nfs.Verifier{9}
@@ -183,11 +193,19 @@ func TestUnlandedNamesSurviveCrash(t *testing.T) {
 		}
 	}
 	there := x.nas.look(x.nas.root, "d")
-	x.nas.wantNames(there, "a", "only")
+	x.nas.wantNames(there, "a", "only", "guarded", "sub")
 	x.nas.wantContent(x.nas.look(there, "a"), []byte("stable"))
 	if a := x.nas.attr(x.nas.look(there, "only")); a.Mode != 0o640 {
 		t.Errorf("mode at the server: %o", a.Mode)
 	}
+}
+
+// repeat makes calls as a client does that got no answer: with the same numbers.
+func (x *far) repeat(answers *[2]nfs.NewResult, file *nfs.CreateArgs, dir *nfs.MkdirArgs) {
+	req := &nfs.Request{XID: 77, Client: netip.MustParseAddrPort("127.0.0.9:1000"), Auth: nfs.Sys("test", uint32(os.Getuid()), uint32(os.Getgid()))}
+	answers[0], answers[1] = nfs.NewResult{}, nfs.NewResult{}
+	x.create(x.t.Context(), req, file, &answers[0])
+	x.mkdir(x.t.Context(), req, dir, &answers[1])
 }
 
 // While the server is away, things are made all the same, and listed.

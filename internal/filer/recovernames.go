@@ -25,7 +25,7 @@ func newRecoveredNames() *recoveredNames {
 
 // load reads the index.
 func (r *recoveredNames) load(kv KV) error {
-	return kv.Scan([]byte{'q'}, func(key, v []byte) error {
+	return kv.Scan([]byte{'y'}, func(key, v []byte) error {
 		rec, err := parseLogRecord(v)
 		op, ok := rec.(*nameOp)
 		if err != nil || !ok || len(key) != 9 {

@@ -151,7 +151,7 @@ func (c call) changeHere(content *content, set nfs.SetAttr, wcc nfs.WccData) (nf
 	wcc.After = nfs.WithAttr(ino.attr)
 	add := c.f.wb.log.Append
 	if c.reply != nil {
-		res := nfs.SetattrResult{Wcc: ino.target.showWcc(wcc)}
+		res := nfs.SetattrResult{Wcc: ino.showWcc(wcc)}
 		add = func(records ...[]byte) (uint64, error) {
 			return c.f.drc.log(c.reply, &res, records[0], c.f.wb.log.Append)
 		}
