@@ -181,6 +181,7 @@ func (t *table) sweep(s *shard) {
 		ino := s.ring[s.hand]
 		if ino.refs == 0 && !ino.used && ino.mu.TryLock() {
 			busy := ino.busy()
+			ino.closeIdle()
 			ino.mu.Unlock()
 			if !busy {
 				t.remove(s, ino) // another takes its place under the hand
