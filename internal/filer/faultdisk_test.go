@@ -3,6 +3,7 @@ package filer
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,9 +20,11 @@ type powerDisk struct {
 	left  int // operations until the power goes; negative: never
 	dead  bool
 	onCut func()
-	full  float64                     // chance of ENOSPC
+	full  float64                     // chance that a write fails, for the disk is full or bad
 	eio   int                         // syncs until one fails; negative: never
+	fails int                         // syncs that have failed
 	old   map[string]map[int64][]byte // durable content of sectors written since the last sync
+	lost  map[string]map[int64][]byte // of those that a failed sync has left: they count as clean, and are not on the disk
 	size  map[string]int64            // durable length, where it was changed
 	named map[string]struct{}         // files whose names are durable
 }
@@ -29,7 +32,7 @@ type powerDisk struct {
 var errPower = errors.New("no power")
 
 func newPowerDisk(rng *rand.Rand) *powerDisk {
-	return &powerDisk{rng: rng, left: -1, eio: -1, old: map[string]map[int64][]byte{}, size: map[string]int64{}, named: map[string]struct{}{}}
+	return &powerDisk{rng: rng, left: -1, eio: -1, old: map[string]map[int64][]byte{}, lost: map[string]map[int64][]byte{}, size: map[string]int64{}, named: map[string]struct{}{}}
 }
 
 // step counts an operation. Called with mu held.
@@ -70,7 +73,10 @@ func (d *powerDisk) remember(f *os.File, off, n int64) {
 		d.old[name] = sectors
 	}
 	for at := off / 512; at*512 < off+n; at++ {
-		if _, ok := sectors[at]; !ok && at*512 < st.Size() {
+		if b, ok := d.lost[name][at]; ok {
+			sectors[at] = b
+			delete(d.lost[name], at)
+		} else if _, ok := sectors[at]; !ok && at*512 < st.Size() {
 			b := make([]byte, 512)
 			f.ReadAt(b, at*512)
 			sectors[at] = b
@@ -87,7 +93,7 @@ func (d *powerDisk) WriteAt(f *os.File, b []byte, off int64) error {
 		return err
 	}
 	if d.rng.Float64() < d.full {
-		return syscall.ENOSPC
+		return [...]syscall.Errno{syscall.ENOSPC, syscall.EIO}[d.rng.IntN(2)]
 	}
 	d.remember(f, off, int64(len(b)))
 	return d.osDisk.WriteAt(f, b, off)
@@ -124,7 +130,13 @@ func (d *powerDisk) Sync(f *os.File) error {
 	}
 	if d.eio == 0 {
 		d.eio = -1
-		return syscall.EIO // and the pages count as clean: what was written stays in question
+		d.fails++
+		if d.lost[f.Name()] == nil {
+			d.lost[f.Name()] = map[int64][]byte{}
+		}
+		maps.Copy(d.lost[f.Name()], d.old[f.Name()])
+		delete(d.old, f.Name())
+		return syscall.EIO // and the pages count as clean: a later sync says nothing of them
 	}
 	if d.eio > 0 {
 		d.eio--
@@ -180,19 +192,9 @@ func (d *powerDisk) SyncAll(root *os.File) error {
 
 func (d *powerDisk) Free(string) (free, total uint64, err error) { return 1 << 40, 1 << 40, nil }
 
-// settle makes the files be what is found after the cut. With kill, only the process ended: everything is there.
-func (d *powerDisk) settle(dir string, kill bool) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if kill { // what was not synced may still be lost, the next time
-		return nil
-	}
-	defer func() {
-		clear(d.old)
-		clear(d.size)
-	}()
-	keep := d.rng.Float64()
-	for name, sectors := range d.old {
+// revert brings sectors back to what is durable, but for a share of them. Called with mu held.
+func (d *powerDisk) revert(files map[string]map[int64][]byte, keep float64) error {
+	for name, sectors := range files {
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -201,18 +203,44 @@ func (d *powerDisk) settle(dir string, kill bool) error {
 			return err
 		}
 		for at, b := range sectors {
-			if d.rng.Float64() >= keep {
-				if _, err := f.WriteAt(b, at*512); err != nil {
-					return err
-				}
+			if d.rng.Float64() < keep {
+				continue
 			}
+			if _, err := f.WriteAt(b, at*512); err != nil {
+				return errors.Join(err, f.Close())
+			}
+			delete(sectors, at)
 		}
-		if n, ok := d.size[name]; ok && d.rng.IntN(2) == 0 {
-			if err := f.Truncate(n); err != nil {
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle makes the files be what is found after the cut. With kill, only the process ended: everything is there but what a
+// failed sync has left, which memory may have dropped.
+func (d *powerDisk) settle(dir string, kill bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.revert(d.lost, 0.5); err != nil || kill { // what was not synced may still be lost, the next time
+		return err
+	}
+	defer func() {
+		clear(d.old)
+		clear(d.lost)
+		clear(d.size)
+	}()
+	keep := d.rng.Float64()
+	if err := errors.Join(d.revert(d.old, keep), d.revert(d.lost, keep)); err != nil {
+		return err
+	}
+	for name, n := range d.size {
+		if d.rng.IntN(2) == 0 {
+			if err := os.Truncate(name, n); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
-		f.Close()
 	}
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {

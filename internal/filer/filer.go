@@ -178,7 +178,7 @@ func Open(cfg Config) (*Filer, error) {
 		fetchBudget: semaphore.NewWeighted(fetchBytes),
 	}
 	if cfg.index == nil {
-		cfg.index = func() (KV, error) { return openKV(filepath.Join(cfg.CacheDir, "index"), nil, cfg.Log) }
+		cfg.index = func() (KV, error) { return openKV(filepath.Join(cfg.CacheDir, "index"), nil, kvLog{log: cfg.Log}) }
 	}
 	kv, err := cfg.index()
 	if err != nil {

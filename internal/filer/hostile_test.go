@@ -102,7 +102,7 @@ func TestForgedHandles(t *testing.T) {
 }
 
 func FuzzHandle(f *testing.F) {
-	kv, err := openKV(f.TempDir(), nil, testLogF())
+	kv, err := openKV(f.TempDir(), nil, kvLog{log: testLogF()})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -38,12 +38,12 @@ var _ KV = (*pebbleKV)(nil)
 const indexCache = 160 << 20
 
 // openKV opens or creates the store in dir; fs nil is the real file system.
-func openKV(dir string, fs vfs.FS, log *slog.Logger) (*pebbleKV, error) {
+func openKV(dir string, fs vfs.FS, log kvLog) (*pebbleKV, error) {
 	cache := pebble.NewCache(indexCache)
 	defer cache.Unref()
 	filtered := pebble.LevelOptions{FilterPolicy: bloom.FilterPolicy(10)} // files seen for the first time are looked for in vain
 	db, err := pebble.Open(dir, &pebble.Options{
-		Cache: cache, FS: fs, Logger: kvLog{log}, FormatMajorVersion: pebble.FormatNewest, MemTableSize: 16 << 20,
+		Cache: cache, FS: fs, Logger: log, FormatMajorVersion: pebble.FormatNewest, MemTableSize: 16 << 20,
 		Levels: [7]pebble.LevelOptions{0: filtered, 1: filtered, 2: filtered, 3: filtered, 4: filtered, 5: filtered, 6: filtered},
 	})
 	if err != nil {
@@ -119,7 +119,10 @@ func prefixEnd(prefix []byte) []byte {
 }
 
 // kvLog passes the store's own messages on; its everyday news are for debugging.
-type kvLog struct{ log *slog.Logger }
+type kvLog struct {
+	log   *slog.Logger
+	fatal func(msg string) // nil: the process ends
+}
 
 func (l kvLog) Infof(format string, args ...any)  { l.log.Debug(fmt.Sprintf(format, args...)) }
 func (l kvLog) Errorf(format string, args ...any) { l.log.Error(fmt.Sprintf(format, args...)) }
@@ -129,5 +132,8 @@ func (l kvLog) Errorf(format string, args ...any) { l.log.Error(fmt.Sprintf(form
 func (l kvLog) Fatalf(format string, args ...any) {
 	msg := fmt.Sprintf(format, args...)
 	l.log.Error("the cache index cannot be written, stopping", "error", msg)
-	panic("cache index: " + msg)
+	if l.fatal == nil {
+		panic("cache index: " + msg)
+	}
+	l.fatal(msg)
 }

@@ -15,6 +15,7 @@ type wire struct {
 	delay  time.Duration // one way
 	cut    bool
 	thawed chan struct{} // nil unless frozen
+	lose   func() bool   // asked before something of the far end is delivered: the connection ends instead; nil: never
 	open   map[net.Conn]struct{}
 	work   sync.WaitGroup
 }
@@ -103,8 +104,8 @@ func (w *wire) dial(ctx context.Context, _ string) (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	w.open[nearRelay], w.open[farRelay] = struct{}{}, struct{}{}
-	w.carry(nearRelay, farRelay)
-	w.carry(farRelay, nearRelay)
+	w.carry(nearRelay, farRelay, false)
+	w.carry(farRelay, nearRelay, true)
 	return near, nil
 }
 
@@ -114,8 +115,8 @@ type packet struct {
 	data []byte
 }
 
-// carry moves what one end sends to the other. Called with mu held.
-func (w *wire) carry(from, to net.Conn) {
+// carry moves what one end sends to the other; replies is the way from the far end. Called with mu held.
+func (w *wire) carry(from, to net.Conn, replies bool) {
 	queue, ended := make(chan packet, 4096), make(chan struct{})
 	w.work.Go(func() {
 		defer close(queue)
@@ -139,7 +140,7 @@ func (w *wire) carry(from, to net.Conn) {
 		defer close(ended)
 		defer w.hangUp(from, to)
 		for p := range queue {
-			if !w.arrives(p.due) {
+			if !w.arrives(p.due) || replies && w.loses() {
 				return
 			}
 			if _, err := to.Write(p.data); err != nil {
@@ -169,6 +170,12 @@ func (w *wire) arrives(due time.Time) bool {
 			return false
 		}
 	}
+}
+
+func (w *wire) loses() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lose != nil && w.lose()
 }
 
 func (w *wire) hangUp(ends ...net.Conn) {

@@ -39,6 +39,7 @@ type wobblyFile struct {
 	data     []byte
 	durable  []byte
 	unstable bool
+	made     nfs.Verifier // of the exclusive CREATE
 }
 
 const wobblyRoot = origin.ID("root")
@@ -308,10 +309,11 @@ func (w *wobbly) Create(ctx context.Context, as origin.Cred, _ origin.ID, name s
 		}
 	}()
 	if id, ok := w.names[name]; ok {
-		if how.Mode != nfs.Unchecked {
+		f := w.files[id]
+		again := how.Mode == nfs.Exclusive && f.made == how.Verifier
+		if how.Mode != nfs.Unchecked && !again {
 			return m, nfs.ErrExist
 		}
-		f := w.files[id]
 		if how.Attr.Size.Set {
 			w.wcc(f, func() { f.data, f.unstable = nil, false; w.touch(&f.attr, true) })
 		}
@@ -320,7 +322,7 @@ func (w *wobbly) Create(ctx context.Context, as origin.Cred, _ origin.ID, name s
 	}
 	m.Dir = w.dirWcc(func() {
 		w.next++
-		f := &wobblyFile{attr: nfs.Attr{Type: nfs.TypeRegular, Mode: 0o644, Nlink: 1, UID: as.UID, GID: as.GID, FileID: w.next}}
+		f := &wobblyFile{made: how.Verifier, attr: nfs.Attr{Type: nfs.TypeRegular, Mode: 0o644, Nlink: 1, UID: as.UID, GID: as.GID, FileID: w.next}}
 		w.touch(&f.attr, true)
 		w.setTimes(&f.attr, &how.Attr)
 		if how.Attr.Mode.Set {

@@ -4,8 +4,10 @@ package waltest
 import (
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 
 	"github.com/spillway/spillway/internal/filer/wal"
 )
@@ -27,6 +29,7 @@ type content struct {
 	now     []byte
 	durable []byte
 	dirty   map[int64]struct{} // sectors written since the last sync
+	lost    map[int64]struct{} // that were dirty when a sync failed: they count as clean, and are not on the disk
 	named   bool               // its name is durable
 }
 
@@ -55,6 +58,7 @@ func (d *Disk) Cut(rng *rand.Rand) *Disk {
 			continue
 		}
 		b := append([]byte{}, c.durable...)
+		maps.Copy(c.dirty, c.lost) // a write that failed may have happened
 		for at := range c.dirty {
 			if rng.Float64() > keep {
 				continue
@@ -68,7 +72,7 @@ func (d *Disk) Cut(rng *rand.Rand) *Disk {
 			}
 			copy(b[lo:hi], c.now[lo:hi])
 		}
-		after.files[name] = &content{now: b, durable: append([]byte{}, b...), dirty: map[int64]struct{}{}, named: true}
+		after.files[name] = &content{now: b, durable: append([]byte{}, b...), dirty: map[int64]struct{}{}, lost: map[int64]struct{}{}, named: true}
 	}
 	return after
 }
@@ -84,6 +88,26 @@ func (d *Disk) Kill() *Disk {
 	}
 	d.files = nil
 	return after
+}
+
+// Evict drops from memory some of what a failed sync left there: it counted as clean, so reads bring back what the disk
+// has (as Linux does; Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+func (d *Disk) Evict(rng *rand.Rand) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.files {
+		for at := range c.lost {
+			if rng.IntN(2) == 0 {
+				continue
+			}
+			lo, hi := at*sector, min((at+1)*sector, int64(len(c.now)))
+			clear(c.now[lo:hi])
+			if lo < int64(len(c.durable)) {
+				copy(c.now[lo:hi], c.durable[lo:])
+			}
+			delete(c.lost, at)
+		}
+	}
 }
 
 // Damage overwrites durable bytes, as a failing disk does.
@@ -113,7 +137,7 @@ func (d *Disk) Open(name string) (wal.File, error) {
 	}
 	c := d.files[name]
 	if c == nil {
-		c = &content{dirty: map[int64]struct{}{}}
+		c = &content{dirty: map[int64]struct{}{}, lost: map[int64]struct{}{}}
 		d.files[name] = c
 	}
 	return &file{d, c}, nil
@@ -165,6 +189,7 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 	copy(f.c.now[off:], b)
 	for at := off / sector; at*sector < off+int64(len(b)); at++ {
 		f.c.dirty[at] = struct{}{}
+		delete(f.c.lost, at)
 	}
 	return len(b), nil
 }
@@ -173,9 +198,19 @@ func (f *file) Sync() error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.ask("sync"); err != nil {
+		if _, failed := errors.AsType[syscall.Errno](err); failed { // else the process or the power is gone
+			maps.Copy(f.c.lost, f.c.dirty)
+			clear(f.c.dirty)
+		}
 		return err
 	}
-	f.c.durable = append(f.c.durable[:0], f.c.now...)
+	if grown := len(f.c.now) - len(f.c.durable); grown > 0 {
+		f.c.durable = append(f.c.durable, make([]byte, grown)...)
+	}
+	for at := range f.c.dirty {
+		lo, hi := at*sector, min((at+1)*sector, int64(len(f.c.now)))
+		copy(f.c.durable[lo:hi], f.c.now[lo:hi])
+	}
 	clear(f.c.dirty)
 	return nil
 }
