@@ -18,6 +18,7 @@ type FilerCmd struct {
 	Serve  FilerRunCmd    `cmd:"" name:"run" default:"withargs" help:"Run a filer (what \"spillway filer\" alone does)."`
 	Status FilerStatusCmd `cmd:"" help:"Show what a filer does, live."`
 	Prime  FilerPrimeCmd  `cmd:"" help:"Load files ahead of time: priming jobs of the filer on this machine."`
+	Flush  FilerFlushCmd  `cmd:"" help:"Land what has not landed, at once: everything, an export, a folder or a file."`
 	Dirty  FilerDirtyCmd  `cmd:"" help:"Files that have not landed at the storage: list them, end what cannot land."`
 }
 

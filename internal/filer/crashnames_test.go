@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,27 +31,6 @@ func TestCrashesOfNames(t *testing.T) {
 	if last-first > 20 && (total.made == 0 || total.survived == 0 || total.removed == 0 || total.receipts == 0) {
 		t.Errorf("this showed nothing: %+v", total)
 	}
-}
-
-// crashSeeds returns the seeds to run: 1 to few, or to all of them, or as the environment says.
-func crashSeeds(t *testing.T, few, all int) (first, last int) {
-	first, last = 1, few
-	if os.Getenv("SPILLWAY_TEST_ALL") != "" {
-		last = all
-	}
-	if s := os.Getenv("SPILLWAY_CRASH_SEED"); s != "" {
-		from, to, several := strings.Cut(s, "-")
-		if !several {
-			to = from
-		}
-		var err, err2 error
-		first, err = strconv.Atoi(from)
-		last, err2 = strconv.Atoi(to)
-		if err := errors.Join(err, err2); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return first, last
 }
 
 // nameTally counts what the runs covered.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spillway/spillway/internal/fault"
@@ -41,6 +42,12 @@ func (f *Filer) EndUnlanded(ctx context.Context, id string, how UnlandedEnd, fol
 	if w == nil {
 		return Ended{}, fault.New(fault.NotFound, "%s: %w", id, errNoUnlanded)
 	}
+	if how == RetryUnlanded { // many at once, when somebody flushes
+		if ino := w.findDirty(id); ino != nil {
+			u, _ := f.unlanded(ino)
+			return Ended{Path: u.Path}, w.land(ctx, ino)
+		}
+	}
 	w.ends.Lock() // two ends of one file would be none
 	defer w.ends.Unlock()
 	if how == RescueUnlanded {
@@ -58,7 +65,7 @@ func (f *Filer) EndUnlanded(ctx context.Context, id string, how UnlandedEnd, fol
 			return w.endName(ctx, id, how, by)
 		}
 		u, _ := f.unlanded(ino)
-		if how == RetryUnlanded {
+		if how == RetryUnlanded { // it has become dirty since
 			return Ended{Path: u.Path}, w.land(ctx, ino)
 		}
 		if a, err = w.stopAndSetAside(ctx, ino, "ended by "+by, func(*dirty) bool { return true }); err != nil {
@@ -104,12 +111,13 @@ func (w *writeBack) forsake() {
 }
 
 func (w *writeBack) findDirty(id string) *inode {
-	for _, ino := range w.all() {
-		if idOf(ino.id) == id {
-			return ino
-		}
+	inode, err := strconv.ParseUint(id, 16, 64)
+	if err != nil {
+		return nil
 	}
-	return nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.files[inode]
 }
 
 func (w *writeBack) findAside(id string) (*Aside, error) {

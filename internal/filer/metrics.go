@@ -57,6 +57,17 @@ func newMetrics(f *Filer) *metrics {
 	def("cache_evicted_bytes_total", "File bytes evicted since the start.")
 	def("cache_evicted_files_total", "Files evicted since the start.")
 	def("cache_inodes", "Inodes in memory.")
+	def("dirty_files", "Files with changes that have not landed, by whether the last try to land them failed.", "state")
+	def("dirty_bytes", "File bytes that only this filer has.")
+	def("dirty_limit_bytes", "Bytes of dirty data from which on clients are told to come back.")
+	def("dirty_oldest_seconds", "How long ago the oldest change was made that has not landed; 0: there is none.")
+	def("write_back_retries", "Failures in a row of the file that has failed most often; 0: none fails.")
+	def("write_back_stopped", "1 when the cache disk has failed, and nothing is promised or written back any more.")
+	def("conflicts_total", "Files that somebody else had changed at the storage; ours went beside them.")
+	def("set_aside_total", "Files that could not land under their names.")
+	def("set_aside_files", "Files that were set aside and wait for somebody to end them.")
+	def("log_used_bytes", "Bytes of the write-back log in use.")
+	def("log_capacity_bytes", "Bytes of the write-back log.")
 	def("sessions", "Mount sessions.", "state")
 	def("node_calls_total", "NFS calls of a node's mount sessions.", "node")
 	def("node_read_bytes_total", "READ bytes answered to a node's mount sessions.", "node", "from")
@@ -129,7 +140,28 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		to.gauge("hot_client_calls", h.Calls, strconv.Itoa(i+1))
 		to.gauge("hot_client_bytes", h.Bytes, strconv.Itoa(i+1))
 	}
+	to.dirty(&s.Dirty, time.Now())
 	to.sessions(s.Sessions)
+}
+
+// dirty sends what has not landed.
+func (s sample) dirty(d *DirtyStatus, now time.Time) {
+	stopped := 0.0
+	if d.Failure != "" {
+		stopped = 1
+	}
+	s.gauge("dirty_files", float64(d.Files-d.Failing), "waiting")
+	s.gauge("dirty_files", float64(d.Failing), "failing")
+	s.gauge("dirty_bytes", float64(d.Bytes))
+	s.gauge("dirty_limit_bytes", float64(d.Limit))
+	s.gauge("dirty_oldest_seconds", d.Age(now).Seconds())
+	s.gauge("write_back_retries", float64(d.Tries))
+	s.gauge("write_back_stopped", stopped)
+	s.counter("conflicts_total", d.Conflicts)
+	s.counter("set_aside_total", d.SetAside)
+	s.gauge("set_aside_files", float64(len(d.Asides)))
+	s.gauge("log_used_bytes", float64(d.LogBytes))
+	s.gauge("log_capacity_bytes", float64(d.LogCapacity))
 }
 
 func (s sample) export(e *ExportStatus) {

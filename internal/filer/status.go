@@ -75,6 +75,7 @@ func (e *ExportStatus) Saved() int64 {
 // DirtyStatus describes what is acknowledged and not yet at the origins.
 type DirtyStatus struct {
 	Files                 int
+	Failing, Tries        int // of Files: whose last try failed; and the most failures in a row
 	Names                 int // made here, and not at the origins
 	Bytes, Limit          uint64
 	Conflicts, SetAside   uint64 // since the start
@@ -95,6 +96,24 @@ type DirtyFile struct {
 	Tries       int       // failures in a row
 	Error       string    // of the last try
 	Sessions    []uint64
+}
+
+// Age is how long ago the oldest change was made that has not landed; 0: there is none.
+func (d *DirtyStatus) Age(now time.Time) time.Duration {
+	if len(d.Oldest) == 0 {
+		return 0
+	}
+	return max(now.Sub(d.Oldest[0].First), 0)
+}
+
+// Error is why the oldest file that fails could not land the last time; empty: none fails.
+func (d *DirtyStatus) Error() string {
+	for _, f := range d.Oldest {
+		if f.Error != "" {
+			return f.Error
+		}
+	}
+	return ""
 }
 
 // maxDirtyListed bounds the dirty files in a status.
@@ -123,6 +142,8 @@ func (f *Filer) dirtyStatus() (s DirtyStatus) {
 			}
 			if d.err != nil {
 				file.Error = d.err.Error()
+				s.Failing++
+				s.Tries = max(s.Tries, d.tries)
 			}
 			s.Oldest = append(s.Oldest, file)
 		}

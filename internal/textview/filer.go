@@ -16,6 +16,7 @@ type FilerView struct {
 	Measured float64       `json:"measuredSeconds"`
 	Clients  FilerTraffic  `json:"clients"`
 	Cache    FilerCache    `json:"cache"`
+	Dirty    *FilerDirty   `json:"dirty,omitempty"` // absent where nothing is written back
 	Exports  []FilerExport `json:"exports"`
 	Calls    []FilerCalls  `json:"calls"`
 	Files    []FilerHot    `json:"hotFiles"`
@@ -38,6 +39,19 @@ type FilerCache struct {
 	Capacity uint64  `json:"capacity"`
 	Inodes   uint64  `json:"inodes"`
 	Evicted  float64 `json:"evicted"`
+}
+
+// FilerDirty is what clients were told is written and has not landed at the storage.
+type FilerDirty struct {
+	Files     int     `json:"files"`
+	Failing   int     `json:"failing"` // of Files: whose last try failed
+	Tries     int     `json:"tries"`   // failures in a row, of the file that has most
+	Bytes     uint64  `json:"bytes"`
+	Limit     uint64  `json:"limit"`
+	Oldest    float64 `json:"oldestSeconds"` // since the oldest change
+	Conflicts uint64  `json:"conflicts"`     // since the start
+	SetAside  int     `json:"setAside"`
+	Error     string  `json:"error,omitempty"`
 }
 
 // FilerExport is an export and the storage behind it.
@@ -84,8 +98,12 @@ func Filer(w io.Writer, v *FilerView) error {
 		span(time.Duration(v.Measured*float64(time.Second))))
 	fmt.Fprintf(&b, "clients  %s read, %s written, %s calls/s, %d connections, %d sessions%s\n", throughput(v.Clients.Read),
 		throughput(v.Clients.Written), count(v.Clients.Calls), v.Clients.Connections, v.Clients.Sessions, hits(v.Clients.HitRate, ", ", " from the cache"))
-	fmt.Fprintf(&b, "cache    %s %s of %s, %d inodes in memory, %s evicted\n\n", bar(v.Cache.Used, v.Cache.Capacity), size(v.Cache.Used),
+	fmt.Fprintf(&b, "cache    %s %s of %s, %d inodes in memory, %s evicted\n", bar(v.Cache.Used, v.Cache.Capacity), size(v.Cache.Used),
 		size(v.Cache.Capacity), v.Cache.Inodes, throughput(v.Cache.Evicted))
+	if v.Dirty != nil {
+		b.WriteString(unlanded(v.Dirty))
+	}
+	b.WriteByte('\n')
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
@@ -95,6 +113,28 @@ func Filer(w io.Writer, v *FilerView) error {
 		}
 	}
 	return nil
+}
+
+// unlanded is the line on what has not landed, and what somebody should do.
+func unlanded(d *FilerDirty) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "dirty    %s %s of %s in %d files", bar(d.Bytes, d.Limit), size(d.Bytes), size(d.Limit), d.Files)
+	if d.Files > 0 {
+		fmt.Fprintf(&b, ", the oldest for %s", span(time.Duration(d.Oldest*float64(time.Second))))
+	}
+	if d.Failing > 0 {
+		fmt.Fprintf(&b, "; %d fail, up to %d times in a row", d.Failing, d.Tries)
+	}
+	if d.Conflicts > 0 {
+		fmt.Fprintf(&b, "; %d conflicts", d.Conflicts)
+	}
+	if d.SetAside > 0 {
+		fmt.Fprintf(&b, "; %d set aside (see: spillway filer dirty list)", d.SetAside)
+	}
+	if d.Error != "" {
+		fmt.Fprintf(&b, "\n         %s", clean(d.Error))
+	}
+	return b.String() + "\n"
 }
 
 func filerExports(w io.Writer, v *FilerView) error {

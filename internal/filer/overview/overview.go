@@ -46,9 +46,21 @@ func Between(before, after *filer.Status, from, to time.Time) textview.FilerView
 			v.Clients.Sessions++
 		}
 	}
+	v.Dirty = dirty(&after.Dirty, to)
 	v.Calls = d.calls(before, after)
 	v.Files, v.Hosts = files(after), clients(after)
 	return v
+}
+
+// dirty describes what has not landed; nil where nothing is written back.
+func dirty(d *filer.DirtyStatus, now time.Time) *textview.FilerDirty {
+	if d.LogCapacity == 0 {
+		return nil
+	}
+	return &textview.FilerDirty{
+		Files: d.Files, Failing: d.Failing, Tries: d.Tries, Bytes: d.Bytes, Limit: d.Limit, Oldest: d.Age(now).Seconds(),
+		Conflicts: d.Conflicts, SetAside: len(d.Asides), Error: cmp.Or(d.Failure, d.Error()),
+	}
 }
 
 // restarted returns what there was when the filer started: counters of bytes go on, all others begin.
