@@ -75,7 +75,7 @@ func workloads(data string, sustain int) []workload {
 		{name: "read-1m", what: "sequential 1 MiB READ, 4 deep × 2", conns: 2, depth: 4, bytes: mib, ceiling: true,
 			work: always(func(f *files) load.Work { return load.Read(f.big[0], mib, false) })},
 		{name: "list", what: "READDIRPLUS of 10,000 entries, 64 KiB pages (entries)", list: true},
-		{name: "create", what: "CREATE in one directory, 16 deep × 2", conns: 2, depth: 16, cold: true,
+		{name: "create", what: "CREATE in one directory, 16 deep × 2", conns: 2, depth: 16, cold: true, changes: true,
 			work: func(s *server, round int) (load.Work, error) {
 				name := fmt.Sprintf("create-%s-%d", s.name, round)
 				if err := os.Mkdir(filepath.Join(data, "work", name), 0o777); err != nil && !os.IsExist(err) {
