@@ -58,7 +58,7 @@ func (f *fileSystem) closed(t *testing.T) {
 		defer f.mu.Unlock()
 		for _, n := range f.nodes {
 			n.mu.Lock()
-			opens := n.opens
+			opens := n.opens.daemon
 			n.mu.Unlock()
 			if opens > 0 {
 				return true

@@ -37,6 +37,7 @@ type Config struct {
 	noPassthrough bool          // for tests: as where the kernel has none
 	calm          time.Duration // see passthrough.go (2 s)
 	lingering     time.Duration // see Unmount (5 s)
+	closing       time.Duration // see isOpen (100 ms)
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -62,6 +63,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.MaxUnstable, 64<<20)
 	setDefault(&c.calm, 2*time.Second)
 	setDefault(&c.lingering, 5*time.Second)
+	setDefault(&c.closing, 100*time.Millisecond)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

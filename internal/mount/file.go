@@ -24,18 +24,15 @@ var (
 
 // openFile is one open of a file. What matters is kept in the node, which all opens share.
 type openFile struct {
-	auth   *nfs.Auth // who opened it: later reads and writes may come from the kernel's own threads
-	attr   nfs.Attr  // of the file when it was opened
-	writes uint64    // node.writes before attr was asked for
-	source           // the node's copy, for those who only read
+	opener
+	attr   nfs.Attr // of the file when it was opened
+	writes uint64   // node.writes before attr was asked for
+	source          // the node's copy, for those who only read
 }
 
 func authOf(f fusefs.FileHandle) *nfs.Auth {
-	switch o := f.(type) {
-	case *openFile:
-		return o.auth
-	case *directFile:
-		return o.auth
+	if o, ok := f.(opened); ok {
+		return o.by().auth
 	}
 	return nil
 }
@@ -145,13 +142,13 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	if exclusive { // the server may have kept the verifier in the attributes: they must be set now
 		var set fuse.AttrOut
 		if errno := file.setNew(ctx, auth, wanted, &set); errno != 0 {
-			file.leave()
+			file.leave(nil)
 			return nil, nil, 0, errno
 		}
 		out.Attr = set.Attr
 	}
 	file.changes()
-	return inode, &openFile{auth: auth}, 0, 0
+	return inode, &openFile{opener: opener{auth: auth}}, 0, 0
 }
 
 // setNew gives a file that was created exclusively its attributes.
@@ -211,9 +208,10 @@ func (n *node) Write(ctx context.Context, f fusefs.FileHandle, data []byte, off 
 
 // Flush is close(2): everything is committed when it returns, or it fails. A program that is killed meanwhile does not wait;
 // its data are committed by Release.
-func (n *node) Flush(ctx context.Context, _ fusefs.FileHandle) syscall.Errno {
+func (n *node) Flush(ctx context.Context, f fusefs.FileHandle) syscall.Errno {
 	ctx, done := untilKilled(ctx)
 	defer done()
+	n.closes(f)
 	return errnoOf(n.writer.commit(ctx))
 }
 
@@ -229,30 +227,14 @@ func (n *node) Release(_ context.Context, f fusefs.FileHandle) syscall.Errno {
 	switch o := f.(type) {
 	case *directFile:
 		o.copied.Close()
-		return n.removeSilly(n.leaveDirect())
+		return n.removeSilly(n.leaveDirect(f))
 	case *openFile:
 		o.close(n.fsys.cache)
 	}
 	if err := n.writer.commit(n.fsys.ctx); err != nil {
 		n.fsys.c.Log.Error("written data were lost after close", "file", n.Path(nil), "err", err)
 	}
-	return n.removeSilly(n.leave())
-}
-
-// leave ends an open through the daemon. It returns the name that the file lives on under, if nobody needs it any more.
-func (n *node) leave() *sillyName {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.opens--
-	return n.unneeded()
-}
-
-// unneeded is called with mu held.
-func (n *node) unneeded() (silly *sillyName) {
-	if n.opens+n.pass.opens == 0 {
-		silly, n.silly = n.silly, nil
-	}
-	return silly
+	return n.removeSilly(n.leave(f))
 }
 
 func (n *node) removeSilly(silly *sillyName) syscall.Errno {
@@ -260,10 +242,4 @@ func (n *node) removeSilly(silly *sillyName) syscall.Errno {
 		return 0
 	}
 	return silly.dir.remove(n.fsys.ctx, silly.name)
-}
-
-func (n *node) isOpen() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.opens+n.pass.opens > 0
 }

@@ -198,6 +198,45 @@ func TestRemovedWhileOpen(t *testing.T) {
 	}
 }
 
+// TestRemovedOnceClosed closes files and removes them at once, and their directory: nothing may live on under another name.
+func TestRemovedOnceClosed(t *testing.T) {
+	fsys := nfstest.New()
+	dir, _ := mounted(t, nfstest.Start(t, fsys), func(c *Config) { c.closing = time.Minute })
+	for range 40 {
+		tmp := filepath.Join(dir, "tmp")
+		must(t, os.Mkdir(tmp, 0o700))
+		must(t, os.WriteFile(filepath.Join(tmp, "f"), []byte("data"), 0o600))
+		must(t, os.Remove(filepath.Join(tmp, "f")))
+		must(t, os.WriteFile(filepath.Join(tmp, "g"), []byte("data"), 0o600))
+		_, err := os.ReadFile(filepath.Join(tmp, "g"))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, "h"), []byte("data"), 0o600))
+		must(t, os.Rename(filepath.Join(dir, "h"), filepath.Join(tmp, "g")))
+		must(t, os.RemoveAll(tmp))
+	}
+	if n := fsys.Calls(nfs.ProcRename); n != 40 {
+		t.Errorf("%d renames, of which 40 were asked for", n)
+	}
+}
+
+// TestRemovedWithADuplicateOpen closes one of two descriptors of one open: the file lives on for the other.
+func TestRemovedWithADuplicateOpen(t *testing.T) {
+	dir, _ := mounted(t, nfstest.Start(t, nfstest.New()), func(c *Config) { c.closing = time.Millisecond })
+	path := filepath.Join(dir, "f")
+	must(t, os.WriteFile(path, []byte("data"), 0o600))
+	f, err := os.Open(path)
+	must(t, err)
+	second, err := syscall.Dup(int(f.Fd()))
+	must(t, err)
+	defer syscall.Close(second)
+	must(t, f.Close())
+	must(t, os.Remove(path))
+	read := make([]byte, 10)
+	if n, err := syscall.Pread(second, read, 0); err != nil || string(read[:n]) != "data" {
+		t.Errorf("read %q, %v", read[:n], err)
+	}
+}
+
 func TestMappedFile(t *testing.T) {
 	srv := nfstest.Start(t, nfstest.New())
 	dir, _ := mounted(t, srv)

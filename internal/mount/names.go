@@ -103,7 +103,7 @@ func (n *node) Unlink(ctx context.Context, name string) syscall.Errno {
 	ctx, done := untilKilled(ctx)
 	defer done()
 	if inode := n.GetChild(name); inode != nil {
-		if file, ok := inode.Operations().(*node); ok && file.isOpen() {
+		if file, ok := inode.Operations().(*node); ok && file.isOpen(ctx) {
 			return n.hide(ctx, name, file)
 		}
 	}
@@ -155,7 +155,7 @@ func (n *node) Rename(ctx context.Context, name string, newParent fusefs.InodeEm
 		return syscall.EINVAL
 	}
 	if inode := to.GetChild(newName); inode != nil {
-		if file, ok := inode.Operations().(*node); ok && file.isOpen() {
+		if file, ok := inode.Operations().(*node); ok && file.isOpen(ctx) {
 			if errno := to.hide(ctx, newName, file); errno != 0 {
 				return errno
 			}

@@ -29,8 +29,8 @@ type node struct {
 	paged  bool        // the kernel may have pages
 	opened nfs.PreAttr // the version that the last open found
 	writes uint64      // and truncations, here
-	opens  int         // through the daemon
-	silly  *sillyName  // set while the file lives on under a name of ours
+	opens  opens
+	silly  *sillyName // set while the file lives on under a name of ours
 	pass   passthrough
 }
 

@@ -22,13 +22,12 @@ import (
 // passthrough is a node's part in it. The node's mu guards it.
 type passthrough struct {
 	bound   nfs.PreAttr // the version that the kernel may read directly; zero until the first such open
-	opens   int         // by which the kernel reads directly
 	retired bool        // another node stands for the file now
 }
 
 // directFile is an open by which the kernel reads the copy itself.
 type directFile struct {
-	auth   *nfs.Auth
+	opener
 	copied *os.File
 }
 
@@ -58,15 +57,15 @@ func (n *node) copyFor(flags uint32, attr *nfs.Attr) *os.File {
 func (n *node) enter(auth *nfs.Auth, attr *nfs.Attr, copied *os.File) (*directFile, syscall.Errno) {
 	n.mu.Lock()
 	p := &n.pass
-	direct := copied != nil && n.fsys.cache.passthrough && n.opens == 0 && time.Since(n.succeeded) >= n.fsys.c.calm
+	direct := copied != nil && n.fsys.cache.passthrough && n.opens.daemon == 0 && time.Since(n.succeeded) >= n.fsys.c.calm
 	matches := p.bound == nfs.PreAttr{} || p.bound == attr.Pre()
 	switch {
 	case direct && matches && !p.retired:
 		p.bound = attr.Pre()
-		p.opens++
+		n.opens.direct++
 		n.mu.Unlock()
-		return &directFile{auth: auth, copied: copied}, 0
-	case p.retired, p.opens > 0, direct:
+		return &directFile{opener: opener{auth: auth}, copied: copied}, 0
+	case p.retired, n.opens.direct > 0, direct:
 		retire := !p.retired
 		p.retired = true
 		n.mu.Unlock()
@@ -78,7 +77,7 @@ func (n *node) enter(auth *nfs.Auth, attr *nfs.Attr, copied *os.File) (*directFi
 		}
 		return nil, syscall.ESTALE
 	}
-	n.opens++
+	n.opens.daemon++
 	n.mu.Unlock()
 	return nil, 0
 }
@@ -89,20 +88,12 @@ func (n *node) enterWriter() bool {
 	return errno == 0
 }
 
-// leaveDirect ends an open by which the kernel read the copy.
-func (n *node) leaveDirect() *sillyName {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.pass.opens--
-	return n.unneeded()
-}
-
 // outlived reports, and sees to it, that a node is retired because the file is another version than the node is bound to.
 // Attributes that are older than those known say nothing.
 func (n *node) outlived(v nfs.PreAttr, asked time.Time) bool {
 	n.mu.Lock()
 	p := &n.pass
-	outlived := p.bound != nfs.PreAttr{} && p.bound != v && n.opens == 0 && !p.retired && !asked.Before(n.asked)
+	outlived := p.bound != nfs.PreAttr{} && p.bound != v && n.opens.daemon == 0 && !p.retired && !asked.Before(n.asked)
 	p.retired = p.retired || outlived
 	n.mu.Unlock()
 	if outlived {

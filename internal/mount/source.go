@@ -24,7 +24,7 @@ type source struct {
 
 // newOpen returns the handle of an open through the daemon, which has been counted in.
 func (n *node) newOpen(auth *nfs.Auth, attr nfs.Attr, writes uint64, flags uint32, copied *os.File) *openFile {
-	o := &openFile{auth: auth, attr: attr, writes: writes}
+	o := &openFile{opener: opener{auth: auth}, attr: attr, writes: writes}
 	o.reads = n.fsys.cache != nil && flags&syscall.O_ACCMODE == syscall.O_RDONLY && attr.Type == nfs.TypeRegular
 	o.copied = copied
 	return o
