@@ -461,7 +461,9 @@ func (w *writeBack) arrived(ino *inode, d *dirty) error {
 		w.account(ino)
 		d.first = d.last
 		if d.logged {
-			return w.logState(ino, w.log.AppendReserved)
+			err := w.logState(ino, w.log.AppendReserved)
+			w.landed(d.seq, err)
+			return err
 		}
 		return nil
 	}

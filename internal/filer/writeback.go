@@ -41,6 +41,7 @@ type writeBack struct {
 	orphans  []state                 // dirty files of exports that are no longer there
 	verf     nfs.Verifier
 	err      error // why broken
+	settled  settled
 }
 
 const (
@@ -203,7 +204,7 @@ func (w *writeBack) account(ino *inode) {
 }
 
 // clean forgets that a file is dirty, and returns the log record that says so; 0: none has to. Until that is durable a
-// crash brings the file back, which is then written once more. Called with its mu held.
+// crash brings the file back, which is then written once more (see settled). Called with its mu held.
 func (w *writeBack) clean(ino *inode) uint64 {
 	d := ino.dirty
 	ino.dirty = nil
@@ -216,9 +217,7 @@ func (w *writeBack) clean(ino *inode) uint64 {
 		return 0
 	}
 	seq, err := w.log.AppendReserved(cleanRecord(ino.id))
-	if err != nil && !errors.Is(err, wal.ErrClosed) {
-		w.f.log.Warn("write-back log", "error", err)
-	}
+	w.landed(seq, err)
 	return seq
 }
 
@@ -373,6 +372,7 @@ func (w *writeBack) logState(ino *inode, add func(...[]byte) (uint64, error)) er
 	s := ino.stateOf()
 	seq, err := add(s.encode())
 	if err != nil {
+		w.logFailed(err)
 		return err
 	}
 	ino.dirty.logged, ino.dirty.due, ino.dirty.seq = true, false, seq
@@ -397,6 +397,7 @@ type savedState struct {
 func (w *writeBack) checkpoint() error {
 	w.checkpoints.Lock()
 	defer w.checkpoints.Unlock()
+	number := w.checkpointBegins()
 	pos := w.log.Next()
 	replies := w.saveReplies(pos)
 	w.mu.Lock()
@@ -455,6 +456,7 @@ func (w *writeBack) checkpoint() error {
 		}
 	}
 	w.mu.Unlock()
+	w.checkpointEnds(number)
 	w.log.Release(pos)
 	return nil
 }

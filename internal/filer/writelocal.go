@@ -209,7 +209,7 @@ func (w *writeBack) logData(ino *inode, off uint64, data []byte) (uint64, error)
 	}
 	seq, err := w.log.Append(records...)
 	if err != nil {
-		w.wake()
+		w.logFailed(err)
 		return 0, nfs.ErrJukebox
 	}
 	d.logged, d.seq = true, seq
@@ -238,7 +238,7 @@ func (w *writeBack) harden(ino *inode) error {
 	content := ino.content
 	ino.mu.Unlock()
 	if content == nil {
-		return nil
+		return w.waitLanded()
 	}
 	content.hardening.Lock()
 	defer content.hardening.Unlock()
@@ -260,7 +260,7 @@ func (w *writeBack) harden(ino *inode) error {
 		return err
 	}
 	if seq == 0 { // it has landed
-		return nil
+		return w.waitLanded()
 	}
 	return w.wait(seq)
 }
