@@ -34,7 +34,7 @@ func (w *writeBack) fence(ctx context.Context, session uint64, reason string) er
 			return err
 		}
 	}
-	return nil
+	return w.waitLanded()
 }
 
 // of returns the dirty files that a session has written to.

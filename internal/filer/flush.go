@@ -125,9 +125,6 @@ func (f *Filer) settle(ctx context.Context, ino *inode) error {
 		if err := f.wb.land(ctx, ino); err != nil {
 			return err
 		}
-		if err := f.wb.waitLanded(); err != nil {
-			return err
-		}
 	}
 	ino.mu.Lock()
 	owed := ino.unstable

@@ -476,8 +476,8 @@ func (w *writeBack) arrived(ino *inode, d *dirty) error {
 	return nil
 }
 
-// land writes a file back until the origin has what was dirty at the call. A conflict is an error, but the file is clean
-// then.
+// land writes a file back until the origin has what was dirty at the call, and a crash does not undo that. A conflict is an
+// error, but the file is clean then.
 func (w *writeBack) land(ctx context.Context, ino *inode) error {
 	ino.mu.Lock()
 	var want uint64
@@ -491,7 +491,7 @@ func (w *writeBack) land(ctx context.Context, ino *inode) error {
 		d := ino.dirty
 		if d == nil || d != first || d.landed >= want {
 			ino.mu.Unlock()
-			return nil
+			return w.waitLanded()
 		}
 		r := d.run
 		if r == nil {

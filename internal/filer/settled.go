@@ -9,8 +9,8 @@ import (
 
 // settled is what makes a landing final. A crash brings back what the log and the index call dirty, as it was when it was
 // last made durable, and it lands once more. That is older than what clients were told of: unstable writes that have
-// landed meanwhile are not in it, and its size cuts them off. So before anything is promised of a file that has landed, a
-// COMMIT or a receipt, the record that says so must be durable. Guarded by writeBack.mu.
+// landed meanwhile are not in it, and its size cuts them off. So before anything is promised of a file that has landed, by
+// a COMMIT, a receipt or a fence, the record that says so must be durable. Guarded by writeBack.mu.
 type settled struct {
 	seq         uint64 // of the latest such record
 	missing     uint64 // the checkpoint that makes up for those the log had no room for; 0: none is missing
