@@ -89,9 +89,18 @@ func (d *daemon) stop() {
 	if d.cmd == nil {
 		return
 	}
+	select {
+	case <-d.done:
+		d.t.Errorf("spillway %s ended by itself: %v", strings.Join(d.args, " "), d.cmd.ProcessState)
+		return
+	default:
+	}
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-d.done:
+		if !d.cmd.ProcessState.Success() {
+			d.t.Errorf("spillway %s ended on SIGTERM with: %v", strings.Join(d.args, " "), d.cmd.ProcessState)
+		}
 	case <-time.After(30 * time.Second):
 		d.kill()
 		d.t.Errorf("spillway %s did not end on SIGTERM", strings.Join(d.args, " "))
@@ -102,6 +111,7 @@ func (d *daemon) stop() {
 func (d *daemon) kill() {
 	_ = d.cmd.Process.Kill()
 	<-d.done
+	d.cmd = nil
 }
 
 // tail returns the last n lines of a text.

@@ -1,9 +1,9 @@
 package kernel
 
 import (
-	"bytes"
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,22 +97,28 @@ func (g guest) mount(t *testing.T, port, dir string, options ...string) {
 // background starts a program that runs until the test ends, and waits until it has printed a line.
 func (g guest) background(t *testing.T, c wire.Command) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background()) // not the test's, which ends before what is cleaned up is looked at
 	said := &firstLine{done: make(chan struct{})}
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
+	var exit int
+	var err error
 	go func() {
-		_, err := g.Run(ctx, said, c)
-		ended <- err
+		defer close(ended)
+		exit, err = g.Run(ctx, said, c)
 	}()
 	t.Cleanup(func() {
+		select {
+		case <-ended:
+			t.Errorf("%s on %s ended by itself: exit status %d, %v:\n%s", strings.Join(c.Args, " "), g.Name, exit, err, tail(said.text.String(), 60))
+		default:
+		}
 		cancel()
 		<-ended
 	})
 	select {
 	case <-said.done:
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("%s ended: %v: %s", strings.Join(c.Args, " "), err, said.text.String())
+	case <-ended:
+		t.FailNow() // the cleanup says why
 	case <-time.After(time.Minute):
 		t.Fatalf("%s says nothing", strings.Join(c.Args, " "))
 	}
@@ -120,7 +126,7 @@ func (g guest) background(t *testing.T, c wire.Command) {
 
 // firstLine notices the first line of an output.
 type firstLine struct {
-	text bytes.Buffer
+	text rig.Log
 	done chan struct{}
 	once sync.Once
 }
@@ -128,7 +134,7 @@ type firstLine struct {
 var _ io.Writer = (*firstLine)(nil)
 
 func (f *firstLine) Write(p []byte) (int, error) {
-	if bytes.ContainsRune(p, '\n') {
+	if slices.Contains(p, '\n') {
 		f.once.Do(func() { close(f.done) })
 	}
 	return f.text.Write(p)

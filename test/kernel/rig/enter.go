@@ -91,7 +91,10 @@ func again() (int, error) {
 	err = cmd.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return max(ended.ExitCode(), 1), nil
+		if ended.Exited() {
+			return ended.ExitCode(), nil // the tests have said why
+		}
+		return 1, fmt.Errorf("the tests were ended: %w", errors.Join(err, context.Cause(ctx)))
 	}
 	if err != nil {
 		return 1, err

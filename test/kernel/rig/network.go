@@ -1,10 +1,12 @@
 package rig
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +21,7 @@ const bridge = "rig0"
 
 // Network is a switch to which the tests and all guests are connected.
 type Network struct {
-	guests byte
+	guests atomic.Uint32 // guests boot side by side
 }
 
 // NewNetwork makes the network. There can be one in a run of tests.
@@ -41,9 +43,12 @@ func NewNetwork() (*Network, error) {
 
 // port makes a tap device for one more guest, and says which address the guest shall have.
 func (n *Network) port() (device string, address netip.Prefix, err error) {
-	n.guests++
-	device = fmt.Sprintf("tap%d", n.guests)
-	address = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 99, 0, 1 + n.guests}), 24)
+	number := n.guests.Add(1)
+	if number > 253 {
+		return "", address, errors.New("the network has no address left for one more guest")
+	}
+	device = fmt.Sprintf("tap%d", number)
+	address = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 99, 0, byte(1 + number)}), 24)
 	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
 	if err != nil {
 		return "", address, err
