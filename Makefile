@@ -92,7 +92,7 @@ proto: ## generate the code of api/proto
 
 .PHONY: openapi
 openapi: ## write api/openapi.json anew from the server's operations
-	$(GO) test ./internal/server/rest -run TestOpenAPI -update
+	$(GO) test ./internal/server/rest -run TestSpecIsGolden -update
 
 .PHONY: packages-demo packages-test packages-bench
 packages-demo:
