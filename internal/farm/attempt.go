@@ -2,7 +2,6 @@ package farm
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -25,10 +24,10 @@ func (f *Farm) place(a *attempt) {
 	}
 	if state.OnNode() {
 		n.live = insert(n.live, a)
-		n.use(&s.rec.Needs)
+		n.use(a.needs())
 		f.stale(n)
 		s.job.occupy(n.rec.ID, +1)
-		f.queueOf(s.job).take(s.rec.Needs.taken(), false)
+		f.queueOf(s.job).take(a.needs().taken(), false)
 		if ses := f.sessions[a.rec.Session]; ses != nil {
 			ses.occupy(a)
 		}
@@ -67,7 +66,7 @@ func (f *Farm) displace(a *attempt) {
 		n.recount()
 		f.stale(n)
 		s.job.occupy(n.rec.ID, -1)
-		f.queueOf(s.job).take(s.rec.Needs.taken(), true)
+		f.queueOf(s.job).take(a.needs().taken(), true)
 		if ses := f.sessions[a.rec.Session]; ses != nil && ses.attempt == a {
 			ses.occupy(nil)
 		}
@@ -123,6 +122,7 @@ func (f *Farm) finish(now time.Time, a *attempt, to AttemptState, cause Cause, r
 		s.rec.Succeeded.Add(unit)
 		f.follow(s, unit)
 		s.learn(a)
+		f.thrived(now, a)
 	case s.job.rec.State == JobCanceled:
 		is = UnitCanceled
 		s.rec.Canceled.Add(unit)
@@ -134,30 +134,6 @@ func (f *Farm) finish(now time.Time, a *attempt, to AttemptState, cause Cause, r
 	f.touchStep(s)
 	f.emitUnit(now, s, unit, was, is, reason)
 	f.review(now, s.job)
-}
-
-// failed counts a failure of a unit and of its node: the unit waits and is tried again, or has failed for good.
-func (f *Farm) failed(now time.Time, a *attempt, cause Cause, reason string) (UnitState, string) {
-	s, unit := a.step, a.rec.Unit.Unit
-	if s.rec.Failures == nil {
-		s.rec.Failures = map[int64]int{}
-	}
-	s.rec.Failures[unit]++
-	n := s.rec.Failures[unit]
-	f.blame(now, a.node, s.job, cause, reason)
-	if n > s.job.rec.MaxRetries {
-		s.rec.Failed.Add(unit)
-		if n == 1 {
-			return UnitFailed, reason
-		}
-		return UnitFailed, fmt.Sprintf("failed %d times, last: %s", n, reason)
-	}
-	wait := f.cfg.MaxBackOff
-	if n < 20 {
-		wait = min(wait, f.cfg.BackOff<<(n-1))
-	}
-	f.holdBack(s, unit, now.Add(wait))
-	return UnitPending, fmt.Sprintf("tried again in %s (%d of %d retries): %s", wait, n, s.job.rec.MaxRetries, reason)
 }
 
 // learn adds a successful attempt's run time to the step's estimates.

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -69,8 +70,10 @@ func (f *Farm) ended(now time.Time, a *attempt, end *AttemptEnd) {
 	}
 	message := end.Message
 	switch {
-	case r.State == AttemptCanceling, end.Cause == CauseCanceled, end.Cause == CauseAgent && a.node.rec.Leaving:
-		f.finish(now, a, AttemptCanceled, CauseCanceled, orElse(message, "canceled on the node"))
+	case end.Cause == CauseAgent && a.node.rec.Leaving && r.State != AttemptCanceling:
+		f.finish(now, a, AttemptCanceled, CausePreempted, orElse(message, "its node went away"))
+	case r.State == AttemptCanceling, end.Cause == CauseCanceled:
+		f.finish(now, a, AttemptCanceled, cmp.Or(r.Cause, CauseCanceled), orElse(message, "canceled on the node"))
 	case end.Cause != "":
 		f.finish(now, a, AttemptFailed, end.Cause, orElse(message, fmt.Sprintf("%s, exit status %d", end.Cause, end.ExitCode)))
 	case len(r.Outputs) == 0:

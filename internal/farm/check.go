@@ -53,6 +53,17 @@ func (s *step) check() error {
 	if union.Len() != sum {
 		return fmt.Errorf("a unit is in two sets")
 	}
+	for u, causes := range s.rec.ByCause {
+		sum := 0
+		for cause, n := range causes {
+			if sum += n; !slices.Contains(Retried, cause) {
+				return fmt.Errorf("unit %d has failed by %s, which costs no retry", u, cause)
+			}
+		}
+		if sum != s.rec.Failures[u] {
+			return fmt.Errorf("unit %d has failed %d times, by cause %v", u, s.rec.Failures[u], causes)
+		}
+	}
 	for u := range s.rec.BackOff {
 		if union.Contains(u) {
 			return fmt.Errorf("unit %d is held back, and not pending", u)
@@ -112,6 +123,11 @@ func (f *Farm) checkJob(j *job) error {
 			return fmt.Errorf("it is canceled with pending tasks in %s", s.rec.Name)
 		}
 	}
+	for _, n := range f.nodeList {
+		if blocked := n.rec.Blocked[j.rec.ID] != ""; blocked != slices.Contains(j.avoids, n) {
+			return fmt.Errorf("node %s is blocked: %v, and avoided: %v", n.rec.ID, blocked, !blocked)
+		}
+	}
 	if complete != (j.rec.State == JobSucceeded) && j.rec.State != JobCanceled {
 		return fmt.Errorf("complete: %v, state: %s", complete, j.rec.State)
 	}
@@ -139,6 +155,11 @@ func (n *node) check() error {
 		}
 		busy[a.rec.Session] = true
 	}
+	for _, s := range n.sessions {
+		if n.rec.Quarantined != "" && s.attempt == nil && !s.rec.Ending {
+			return fmt.Errorf("is quarantined and keeps session %s", s.rec.ID)
+		}
+	}
 	if n.rec.State != NodeOnline && n.rec.State != NodeDraining && len(n.live) > 0 {
 		return fmt.Errorf("is %s with %d attempts on it", n.rec.State, len(n.live))
 	}
@@ -159,7 +180,7 @@ func (f *Farm) checkShares() error {
 		again := &job{rec: Job{MaxNodes: j.rec.MaxNodes}}
 		for _, a := range j.live {
 			if a.rec.State.OnNode() {
-				used[j.rec.Queue].add(a.step.rec.Needs.taken())
+				used[j.rec.Queue].add(a.needs().taken())
 				again.occupy(a.rec.Node, +1)
 			}
 		}
@@ -174,7 +195,7 @@ func (f *Farm) checkShares() error {
 	}
 	var supply Amounts
 	for _, n := range f.nodeList {
-		if n.rec.State == NodeOnline || n.rec.State == NodeDraining {
+		if n.offers() {
 			supply.add(Amounts{VCPUs: n.rec.Capacity.VCPUs, MemoryMiB: n.rec.Capacity.MemoryMiB, GPUs: uint64(n.rec.Capacity.GPUs)})
 		}
 		switch open := f.ready(n) && !n.spent(); {

@@ -16,6 +16,7 @@ type SubmitJob struct {
 	MaxRetries int
 	MaxTasks   int // that run at once; 0: any number
 	MaxNodes   int // that it uses at once; 0: any number
+	Failing    FailurePolicy
 	Spec       JobSpec
 	Steps      []NewStep
 }

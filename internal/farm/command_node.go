@@ -41,6 +41,12 @@ type NodeResume struct {
 	Reason string
 }
 
+// NodeRelease ends a node's quarantine, and the blocks that jobs have put on it. With neither it is a Conflict.
+type NodeRelease struct {
+	Node   NodeID
+	Reason string
+}
+
 // NodeGone tells that somebody who knows (an operator) vouches that the node is dead: all of its direct mounts count as
 // fenced.
 type NodeGone struct {

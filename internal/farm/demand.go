@@ -74,7 +74,7 @@ func (f *Farm) allowed(s *step, n int64) int64 {
 	if j.rec.MaxTasks > 0 {
 		n = min(n, int64(j.rec.MaxTasks)-j.running)
 	}
-	c, u, t := &q.rec.Quota, &q.used, s.rec.Needs.taken()
+	c, u, t := &q.rec.Quota, &q.used, s.needs.taken()
 	fit := func(quota, used, each float64) {
 		if quota > 0 && each > 0 {
 			n = min(n, int64((quota-used)/each+1e-9))
@@ -89,7 +89,7 @@ func (f *Farm) allowed(s *step, n int64) int64 {
 
 func (f *Farm) demandOf(s *step) StepDemand {
 	d := StepDemand{
-		Step: s.index, Name: s.rec.Name, Units: s.rec.Units, DependsOn: slices.Clone(s.rec.DependsOn), Needs: s.rec.Needs,
+		Step: s.index, Name: s.rec.Name, Units: s.rec.Units, DependsOn: slices.Clone(s.rec.DependsOn), Needs: s.needs,
 		Expected: s.rec.Expected, Estimate: s.rec.Estimate, BySite: maps.Clone(s.rec.BySite),
 	}
 	if s.ready(f) {

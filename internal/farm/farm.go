@@ -114,6 +114,14 @@ func (f *Farm) Tick(now time.Time) bool {
 	}
 	for len(f.backOffs) > 0 && !f.backOffs[0].until.After(now) {
 		b := heap.Pop(&f.backOffs).(backOff)
+		if b.unit == wholeStep {
+			if b.step.rec.HeldUntil.Equal(b.until) {
+				b.step.rec.HeldUntil = time.Time{}
+				f.touchStep(b.step)
+				changed = true
+			}
+			continue
+		}
 		if until, ok := b.step.rec.BackOff[b.unit]; ok && until.Equal(b.until) {
 			delete(b.step.rec.BackOff, b.unit)
 			if !b.step.waits.Contains(b.unit) {

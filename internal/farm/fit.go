@@ -53,7 +53,7 @@ func (r *Requirements) vcpus(c *Capacity) float64 {
 func (n *node) recount() {
 	n.used = Capacity{}
 	for _, a := range n.live {
-		n.use(&a.step.rec.Needs)
+		n.use(a.needs())
 	}
 }
 
@@ -114,7 +114,7 @@ func (f *Farm) unfit(s *step, n *node) *shortage {
 		if len(f.fits) >= maxFits {
 			clear(f.fits)
 		}
-		short = s.rec.Needs.unfit(&n.rec.Capacity)
+		short = s.needs.unfit(&n.rec.Capacity)
 		f.fits[key] = short
 	}
 	return short

@@ -82,6 +82,15 @@ func (f *Farm) review(now time.Time, j *job) {
 	}
 }
 
+// holdStep keeps all of a step from being assigned until a time.
+func (f *Farm) holdStep(s *step, until time.Time) {
+	s.rec.HeldUntil = until
+	heap.Push(&f.backOffs, backOff{until, s, wholeStep})
+}
+
+// wholeStep stands in a back-off for all units of a step.
+const wholeStep = -1
+
 // holdBack keeps a pending unit from being assigned until a time.
 func (f *Farm) holdBack(s *step, unit int64, until time.Time) {
 	if s.rec.BackOff == nil {

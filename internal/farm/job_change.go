@@ -19,6 +19,8 @@ type ChangeJob struct {
 	MaxNodes   *int
 	MaxRetries *int // what has failed for good stays so
 	Deadline   *time.Time
+	StopAfter  *int // FailurePolicy
+	AvoidAfter *int // FailurePolicy
 	Reason     string
 }
 
@@ -33,6 +35,7 @@ func (c ChangeJob) apply(f *Farm, now time.Time) (any, error) {
 	was, r := j.rec, j.rec
 	r.Priority, r.MaxTasks, r.MaxNodes = given(c.Priority, r.Priority), given(c.MaxTasks, r.MaxTasks), given(c.MaxNodes, r.MaxNodes)
 	r.MaxRetries, r.Queue = given(c.MaxRetries, r.MaxRetries), given(c.Queue, r.Queue)
+	r.Failing.StopAfter, r.Failing.AvoidAfter = given(c.StopAfter, r.Failing.StopAfter), given(c.AvoidAfter, r.Failing.AvoidAfter)
 	if c.Deadline != nil {
 		r.Deadline = time.Time{}
 		if !c.Deadline.IsZero() {
@@ -69,6 +72,8 @@ func differences(was, is *Job) []string {
 	note(was.MaxTasks != is.MaxTasks, "at most %d tasks at once instead of %d (0: any number)", is.MaxTasks, was.MaxTasks)
 	note(was.MaxNodes != is.MaxNodes, "at most %d nodes at once instead of %d (0: any number)", is.MaxNodes, was.MaxNodes)
 	note(was.MaxRetries != is.MaxRetries, "%d retries instead of %d", is.MaxRetries, was.MaxRetries)
+	note(was.Failing.StopAfter != is.Failing.StopAfter, "paused after %d failures in a row instead of %d (-1: never)", is.Failing.stopAfter(), was.Failing.stopAfter())
+	note(was.Failing.AvoidAfter != is.Failing.AvoidAfter, "avoids a node after %d failures in a row instead of %d", is.Failing.avoidAfter(), was.Failing.avoidAfter())
 	switch {
 	case was.Deadline.Equal(is.Deadline):
 	case is.Deadline.IsZero():
@@ -89,7 +94,7 @@ func (j *Job) bounds() error {
 	case j.MaxTasks < 0 || j.MaxNodes < 0:
 		return fault.New(fault.Invalid, "a job runs at least 1 task on 1 node at once; 0 is any number")
 	}
-	return nil
+	return j.Failing.check()
 }
 
 // enterQueue moves a job, with what it takes, from its queue to another.
@@ -102,8 +107,8 @@ func (f *Farm) enterQueue(j *job, to QueueID) {
 	from.epoch++
 	for _, a := range j.live {
 		if a.rec.State.OnNode() {
-			from.take(a.step.rec.Needs.taken(), true)
-			next.take(a.step.rec.Needs.taken(), false)
+			from.take(a.needs().taken(), true)
+			next.take(a.needs().taken(), false)
 		}
 	}
 }

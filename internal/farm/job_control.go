@@ -68,10 +68,12 @@ func (c RetryJob) apply(f *Farm, now time.Time) (any, error) {
 	for _, s := range j.steps {
 		s.rec.Failed.Clear()
 		s.rec.Canceled.Clear()
-		s.rec.Failures, s.rec.BackOff = nil, nil
+		s.rec.Failures, s.rec.ByCause, s.rec.BackOff = nil, nil, nil
+		s.rec.HeldUntil, s.rec.Denials = time.Time{}, 0
 		s.retake()
 		f.touchStep(s)
 	}
+	j.rec.Setbacks = nil
 	f.pardon(j)
 	f.reopenPrimings(now, j)
 	state := JobActive
@@ -106,6 +108,7 @@ func (c ResumeJob) apply(f *Farm, now time.Time) (any, error) {
 	switch j.rec.State {
 	case JobActive:
 	case JobPaused:
+		j.rec.Setbacks = nil
 		f.setJob(now, j, JobActive, orElse(c.Reason, "resumed"))
 	default:
 		return nil, fault.New(fault.Conflict, "job %s has ended: it is %s", c.Job, j.rec.State)

@@ -37,6 +37,9 @@ func (l *limit) external() int {
 // closed reports whether nothing new may take of the limit because nobody knows how much of it is left.
 func (l *limit) closed() bool {
 	r := &l.rec
+	if !r.DeniedUntil.IsZero() {
+		return true
+	}
 	if r.TTL == 0 || r.Stale == StaleIgnore {
 		return false
 	}
@@ -251,6 +254,11 @@ func (f *Farm) tickLimits(now time.Time) bool {
 			f.touchLimit(l)
 			changed = true
 		}
+		if !r.DeniedUntil.IsZero() && !r.DeniedUntil.After(now) {
+			r.DeniedUntil = time.Time{}
+			f.touchLimit(l)
+			changed = true
+		}
 		if due := l.due(); !due.IsZero() && !due.After(now) {
 			r.Overdue = true
 			f.touchLimit(l)
@@ -273,7 +281,7 @@ func (l *limit) due() time.Time {
 func (f *Farm) nextOfLimits() time.Time {
 	var next time.Time
 	for _, l := range f.limitList {
-		times := []time.Time{l.due()}
+		times := []time.Time{l.due(), l.rec.DeniedUntil}
 		for _, s := range l.rec.Settling {
 			times = append(times, s.Until)
 		}
@@ -295,6 +303,8 @@ func (l *limit) why() string {
 	r := &l.rec
 	text := fmt.Sprintf("limit %s: %d of %d taken", r.ID, l.held+l.settling+l.external(), r.Seats)
 	switch {
+	case !r.DeniedUntil.IsZero():
+		return fmt.Sprintf("limit %s: a program was denied a licence; the next is tried at %s", r.ID, r.DeniedUntil.Format(time.TimeOnly))
 	case l.closed() && r.Reported.IsZero():
 		return fmt.Sprintf("limit %s: its use outside the farm has never been reported", r.ID)
 	case l.closed():

@@ -76,8 +76,12 @@ func (f *Farm) loadJobs(r *Records) error {
 		if j == nil || s.StepRef.Step != len(j.steps) {
 			return fault.New(fault.Internal, "the store has a step %d of job %s that does not belong there", s.StepRef.Step, s.Job)
 		}
-		st := &step{job: j, index: s.StepRef.Step, rec: cloneStep(&s.Step), last: map[int64]*attempt{}, shape: f.shapeOf(&s.Needs, s.Limits)}
+		st := &step{job: j, index: s.StepRef.Step, rec: cloneStep(&s.Step), last: map[int64]*attempt{}}
+		f.setNeeds(st)
 		j.steps = append(j.steps, st)
+		if !st.rec.HeldUntil.IsZero() {
+			f.holdStep(st, st.rec.HeldUntil)
+		}
 		for unit, until := range st.rec.BackOff {
 			heap.Push(&f.backOffs, backOff{until, st, unit})
 		}
@@ -109,6 +113,7 @@ func (f *Farm) loadNodes(now time.Time, records []Node) {
 		n := &node{rec: cloneNode(&records[i]), seen: now}
 		f.addNode(n)
 		f.reindex(n)
+		f.reavoid(n)
 		f.orders.add(n.rec.ID)
 	}
 }

@@ -15,6 +15,7 @@ type job struct {
 	live     []*attempt     // those that are not over, oldest first
 	running  int64          // those that occupy a node
 	nodes    map[NodeID]int // those that it occupies, and how many times
+	avoids   []*node        // those that are blocked for it
 }
 
 type step struct {
@@ -31,6 +32,7 @@ type step struct {
 	running   int64
 	landing   int64
 	fencing   int64
+	needs     Requirements // of the next task
 	shape     *shape
 	idle      []*session // open, and nothing runs in them
 	skip      uint64     // the round of Schedule in which no node could be found for it
@@ -81,7 +83,12 @@ func (s *step) pending() int64 {
 func (s *step) complete() bool { return s.rec.Succeeded.Len() == s.rec.Units }
 
 // free is the number of units that could be assigned now if the step is ready.
-func (s *step) free() int64 { return s.rec.Units - s.taken.Len() }
+func (s *step) free() int64 {
+	if !s.rec.HeldUntil.IsZero() {
+		return 0
+	}
+	return s.rec.Units - s.taken.Len()
+}
 
 // ready reports whether all steps and jobs that s depends on have succeeded wholly.
 func (s *step) ready(f *Farm) bool {

@@ -53,6 +53,7 @@ func (f *Farm) setNode(now time.Time, n *node, to NodeState, reason string) {
 	f.orders.add(n.rec.ID)
 	f.emitNode(now, n, from)
 	if to == NodeDeleted {
+		f.unblock(n)
 		f.nodeList = drop(f.nodeList, n)
 	}
 }
@@ -85,52 +86,6 @@ func (f *Farm) buried(now time.Time, n *node) {
 		n.rec.Mounts[i].Dead = true
 	}
 	f.reindex(n)
-}
-
-// blameLimit is how many failed attempts of a job block a node for it.
-const blameLimit = 3
-
-// blame counts a failed attempt against its node.
-func (f *Farm) blame(now time.Time, n *node, j *job, cause Cause, reason string) {
-	if cause == CauseVerification || n.rec.State == NodeDeleted {
-		return // that is the task's fault more likely than the node's
-	}
-	if n.rec.Failures == nil {
-		n.rec.Failures = map[JobID]int{}
-	}
-	id := j.rec.ID
-	n.rec.Failures[id]++
-	f.touchNode(n)
-	if n.rec.Failures[id] != blameLimit {
-		return
-	}
-	if n.rec.Blocked == nil {
-		n.rec.Blocked = map[JobID]string{}
-	}
-	n.rec.Blocked[id] = fmt.Sprintf("failed %d of its tasks, last: %s", blameLimit, reason)
-	f.emit(Event{At: now, Kind: "node", Node: n.rec.ID, Job: id, Reason: "blocked for the job: " + n.rec.Blocked[id]})
-}
-
-// pardon forgets which nodes failed a job.
-func (f *Farm) pardon(j *job) {
-	for _, n := range f.nodeList {
-		if n.rec.Failures[j.rec.ID] > 0 {
-			delete(n.rec.Failures, j.rec.ID)
-			delete(n.rec.Blocked, j.rec.ID)
-			n.tidy()
-			f.touchNode(n)
-		}
-	}
-}
-
-// tidy makes empty maps nil, as they come back from the store.
-func (n *node) tidy() {
-	if len(n.rec.Failures) == 0 {
-		n.rec.Failures = nil
-	}
-	if len(n.rec.Blocked) == 0 {
-		n.rec.Blocked = nil
-	}
 }
 
 func (c NodeDrain) apply(f *Farm, now time.Time) (any, error) {
@@ -173,8 +128,9 @@ func (f *Farm) drain(now time.Time, n *node, reason string) {
 	for _, a := range slices.Clone(n.live) {
 		switch a.rec.State {
 		case AttemptWarming:
-			f.finish(now, a, AttemptLost, CauseNodeLost, "node "+string(n.rec.ID)+" drains")
+			f.finish(now, a, AttemptLost, CausePreempted, "node "+string(n.rec.ID)+" drains")
 		case AttemptOrdered:
+			a.rec.Cause = CausePreempted
 			f.move(now, a, AttemptCanceling, "taken back: node "+string(n.rec.ID)+" drains")
 		default:
 		}
@@ -224,7 +180,7 @@ func (c NodeGone) apply(f *Farm, now time.Time) (any, error) {
 
 // ready reports whether a node can be given work at all.
 func (f *Farm) ready(n *node) bool {
-	if n.rec.State != NodeOnline {
+	if n.rec.State != NodeOnline || n.rec.Quarantined != "" {
 		return false
 	}
 	for l := range f.cfg.Sites[n.rec.Site].Storage {
@@ -246,6 +202,9 @@ func (n *node) mounted(l Location) bool {
 
 // usable says why a node is not ready, or "".
 func (f *Farm) usable(n *node) string {
+	if n.rec.Quarantined != "" {
+		return "quarantined"
+	}
 	if n.rec.State != NodeOnline {
 		return n.rec.State.String()
 	}

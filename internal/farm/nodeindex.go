@@ -173,10 +173,15 @@ func (f *Farm) unfile(n *node) {
 	}
 }
 
+// offers reports whether the node counts as part of the farm that is shared out.
+func (n *node) offers() bool {
+	return (n.rec.State == NodeOnline || n.rec.State == NodeDraining) && n.rec.Quarantined == ""
+}
+
 // countSupply keeps the sum of what the farm's nodes offer.
 func (f *Farm) countSupply(n *node) {
 	var now Amounts
-	if n.rec.State == NodeOnline || n.rec.State == NodeDraining {
+	if n.offers() {
 		c := &n.rec.Capacity
 		now = Amounts{VCPUs: c.VCPUs, MemoryMiB: c.MemoryMiB, GPUs: uint64(c.GPUs)}
 	}

@@ -7,23 +7,26 @@ import "time"
 
 // Job is a submitted job.
 type Job struct {
-	ID         JobID     `json:"id"`
-	Name       string    `json:"name"`
-	Owner      string    `json:"owner"`
-	Project    string    `json:"project,omitempty"`
-	Queue      QueueID   `json:"queue"`
-	Priority   int       `json:"priority"` // 0 to 100, higher first; 50 by default
-	State      JobState  `json:"state"`
-	Reason     string    `json:"reason"` // why it is in that state
-	Submitted  time.Time `json:"submitted"`
-	Started    time.Time `json:"started,omitzero"`
-	Ended      time.Time `json:"ended,omitzero"`
-	Deadline   time.Time `json:"deadline,omitzero"`
-	Estimate   float64   `json:"estimate,omitempty"` // seconds a unit of the widest step, as the submitter expects; 0: unknown
-	MaxRetries int       `json:"maxRetries"`         // a unit's failed attempts beyond the first
-	MaxTasks   int       `json:"maxTasks,omitempty"` // that run at once; 0: any number
-	MaxNodes   int       `json:"maxNodes,omitempty"` // that it uses at once; 0: any number
-	Key        string    `json:"key,omitempty"`      // idempotency key of the submit
+	ID         JobID         `json:"id"`
+	Name       string        `json:"name"`
+	Owner      string        `json:"owner"`
+	Project    string        `json:"project,omitempty"`
+	Queue      QueueID       `json:"queue"`
+	Priority   int           `json:"priority"` // 0 to 100, higher first; 50 by default
+	State      JobState      `json:"state"`
+	Reason     string        `json:"reason"` // why it is in that state
+	Submitted  time.Time     `json:"submitted"`
+	Started    time.Time     `json:"started,omitzero"`
+	Ended      time.Time     `json:"ended,omitzero"`
+	Deadline   time.Time     `json:"deadline,omitzero"`
+	Estimate   float64       `json:"estimate,omitempty"` // seconds a unit of the widest step, as the submitter expects; 0: unknown
+	MaxRetries int           `json:"maxRetries"`         // a unit's failed attempts beyond the first
+	MaxTasks   int           `json:"maxTasks,omitempty"` // that run at once; 0: any number
+	MaxNodes   int           `json:"maxNodes,omitempty"` // that it uses at once; 0: any number
+	Key        string        `json:"key,omitempty"`      // idempotency key of the submit
+	Failing    FailurePolicy `json:"failing,omitzero"`
+	// Setbacks are the tasks that have failed since one of the job succeeded.
+	Setbacks []Setback `json:"setbacks,omitempty"`
 	JobSpec
 	Steps []Step `json:"steps,omitempty"`
 }
@@ -56,6 +59,14 @@ type Step struct {
 	Canceled  UnitSet             `json:"canceled,omitzero"`
 	// Failures counts the failed attempts of units that have any.
 	Failures map[int64]int `json:"failures,omitempty"`
+	// ByCause counts them by cause.
+	ByCause map[int64]map[Cause]int `json:"byCause,omitempty"`
+	// HeldUntil is when the next task may start after a program was denied a licence that no limit stands for; Denials how often
+	// that was in a row.
+	HeldUntil time.Time `json:"heldUntil,omitzero"`
+	Denials   int       `json:"denials,omitempty"`
+	// Raised is the memory that tasks ask for instead of Needs' after one ran out of it, MiB; 0: Needs'.
+	Raised uint64 `json:"raisedMiB,omitempty"`
 	// BackOff holds the pending units that wait after a failure, and until when.
 	BackOff map[int64]time.Time `json:"backOff,omitempty"`
 }
@@ -111,9 +122,16 @@ const (
 	CauseEnvironment  Cause = "environment"  // an environment could not be entered
 	CauseStorage      Cause = "storage"      // the mount hung, or what was landed is not what was written
 	CauseAgent        Cause = "agent"        // the node could not run it
+	CauseNoProgress   Cause = "no progress"  // it printed, computed, read and wrote nothing for too long
+	CauseMemory       Cause = "out of memory"
+	CauseLicence      Cause = "licence"   // its program was denied one; costs no retry
+	CausePreempted    Cause = "preempted" // its node had to go; costs no retry
 	CauseNodeLost     Cause = "node lost"
 	CauseStorageLost  Cause = "storage lost" // a filer's cache was given up with the outputs in it
 )
+
+// Retried are the causes that count against a task, each for itself.
+var Retried = []Cause{CauseTask, CauseTimeout, CauseNoProgress, CauseMemory, CauseVerification, CauseEnvironment, CauseStorage, CauseAgent}
 
 // Attempt is one try at one unit on one node.
 type Attempt struct {
@@ -140,7 +158,8 @@ type Attempt struct {
 	Expected []StoragePath `json:"expected,omitempty"`
 	Inputs   []StoragePath `json:"inputs,omitempty"` // its own, to be primed before it is ordered
 	Outputs  []Output      `json:"outputs,omitempty"`
-	Removed  []Removed     `json:"removed,omitempty"` // what was taken away after the fence
+	Raised   uint64        `json:"raisedMiB,omitempty"` // memory that it takes of its node instead of its step's Needs; 0: Needs'
+	Removed  []Removed     `json:"removed,omitempty"`   // what was taken away after the fence
 }
 
 // Output is a file an attempt left, and the receipt for it once the storage has it.
@@ -195,8 +214,12 @@ type Node struct {
 	Price    float64          `json:"price,omitempty"`  // per hour, in the farm's currency
 	Mounts   []MountSession   `json:"mounts,omitempty"` // to be fenced when the node is lost
 	Blocked  map[JobID]string `json:"blocked,omitempty"`
-	// Failures counts the failed attempts per unfinished job; three block the node for it.
+	// Failures counts the failed attempts in a row per unfinished job.
 	Failures map[JobID]int `json:"failures,omitempty"`
+	// Accused says by owner which of their jobs it fails that succeed elsewhere, with nothing having succeeded here since.
+	Accused map[string]string `json:"accused,omitempty"`
+	// Quarantined says why it gets no work until it is released.
+	Quarantined string `json:"quarantined,omitempty"`
 	// Returned: its agent is connected again although the fence of its last life is not through.
 	Returned bool `json:"returned,omitempty"`
 	// Killed: somebody who knows has confirmed that the machine is gone.
@@ -267,6 +290,9 @@ type Limit struct {
 	Reported time.Time     `json:"reported,omitzero"`
 	Overdue  bool          `json:"overdue,omitempty"` // the last report is older than TTL
 	Settling []Settling    `json:"settling,omitempty"`
+	// DeniedUntil is when a seat may be tried again after a program was denied one; Denials how often that was in a row.
+	DeniedUntil time.Time `json:"deniedUntil,omitzero"`
+	Denials     int       `json:"denials,omitempty"`
 }
 
 // Settling are seats that were given back a moment ago.

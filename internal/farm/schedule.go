@@ -98,7 +98,7 @@ func (f *Farm) next(l *lane) *step {
 		}
 		for ; l.step < len(j.steps); l.step++ {
 			s := j.steps[l.step]
-			if s.skip != f.round && s.shape.full != f.round && s.free() > 0 && s.ready(f) && f.exhausted(s) == nil && !q.over(&s.rec.Needs) {
+			if s.skip != f.round && s.shape.full != f.round && s.free() > 0 && s.ready(f) && f.exhausted(s) == nil && !q.over(&s.needs) {
 				return s
 			}
 		}
@@ -127,7 +127,7 @@ func (f *Farm) pick(now time.Time, s *step) *node {
 			}
 			primed, asked := false, false
 			for _, b := range g.buckets {
-				if best != nil && best.bucket.use.live <= b.use.live || !b.nodes[0].room(&s.rec.Needs) {
+				if best != nil && best.bucket.use.live <= b.use.live || !b.nodes[0].room(&s.needs) {
 					continue
 				}
 				if !asked {
@@ -158,7 +158,7 @@ func (f *Farm) pickSession(now time.Time, s *step, elastic bool, may func(*node)
 	var best *node
 	for _, ses := range s.idle {
 		n := ses.node
-		if n.bucket == nil || n.bucket.group.elastic != elastic || !n.room(&s.rec.Needs) || f.unfit(s, n) != nil {
+		if n.bucket == nil || n.bucket.group.elastic != elastic || !n.room(&s.needs) || f.unfit(s, n) != nil {
 			continue
 		}
 		if may(n) && f.primeSite(now, s.job, n.rec.Site) {
@@ -190,7 +190,7 @@ func (f *Farm) pickHolder(now time.Time, s *step, may func(*node) bool) *node {
 		}
 		try := func(id NodeID) {
 			n := f.nodes[id]
-			if n == nil || n.bucket == nil || f.unfit(s, n) != nil || !n.room(&s.rec.Needs) || !may(n) || !f.primeSite(now, s.job, n.rec.Site) {
+			if n == nil || n.bucket == nil || f.unfit(s, n) != nil || !n.room(&s.needs) || !may(n) || !f.primeSite(now, s.job, n.rec.Site) {
 				return
 			}
 			if best == nil || cmp.Or(cmp.Compare(f.wants(s, n.rec.ID), f.wants(s, best.rec.ID)), cmp.Compare(rank(n), rank(best)), compareLoad(n, best)) < 0 {
@@ -231,18 +231,6 @@ func (f *Farm) fitting(s *step) []*group {
 	return sh.groups
 }
 
-// barred reports whether a node is blocked for the step's job. A block holds only while another node could do the work:
-// else the units' own retries decide.
-func (f *Farm) barred(n *node, s *step) bool {
-	if n.rec.Blocked[s.job.rec.ID] == "" {
-		return false
-	}
-	return slices.ContainsFunc(f.nodeList, func(o *node) bool {
-		return o.rec.Blocked[s.job.rec.ID] == "" && (o.rec.State == NodeOnline || o.rec.State == NodeStarting) &&
-			f.unfit(s, o) == nil
-	})
-}
-
 // assign gives the step's next free unit to a node. It reports false if the unit has failed instead, because its paths
 // cannot be told.
 func (f *Farm) assign(now time.Time, s *step, n *node) bool {
@@ -279,6 +267,7 @@ func (f *Farm) assign(now time.Time, s *step, n *node) bool {
 	a := &attempt{step: s, node: n, rec: Attempt{
 		ID: AttemptID(f.cfg.NewID("a")), Unit: UnitRef{s.ref(), unit}, Number: number, Node: n.rec.ID, Site: n.rec.Site,
 		Session: ses.rec.ID, State: state, Reason: reason, Epoch: f.cfg.Epoch, Assigned: now, Expected: outputs, Inputs: inputs,
+		Raised: s.rec.Raised,
 	}}
 	s.rec.Active.Add(unit)
 	s.taken.Add(unit)

@@ -85,7 +85,7 @@ func (n *node) idleSession(st *step) *session {
 func (f *Farm) vacated(now time.Time, a *attempt) {
 	ses, n := f.sessions[a.rec.Session], a.node
 	if ses != nil && ses.attempt == nil &&
-		(n.rec.State != NodeOnline || a.step.job.rec.State != JobActive || a.step.pending() == 0) {
+		(n.rec.State != NodeOnline || n.rec.Quarantined != "" || a.step.job.rec.State != JobActive || a.step.pending() == 0) {
 		f.endSession(ses)
 	}
 	f.emptied(now, n)

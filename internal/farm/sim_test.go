@@ -44,6 +44,7 @@ type machine struct {
 	on       bool // it has power
 	agent    bool // its agent is connected
 	run      int  // the life of its agent
+	sick     bool // whatever runs there fails
 	leaving  bool // its agent takes no more orders and ends
 	running  map[farm.AttemptID]task
 	sessions map[farm.SessionID]bool
@@ -101,10 +102,25 @@ func (s *sim) machines() []*machine {
 
 // trouble is what users and machines do.
 func (s *sim) trouble() {
-	switch s.roll(16) {
+	switch s.roll(18) {
+	case 16:
+		if list := s.machines(); len(list) > 0 {
+			m := list[s.roll(len(list))]
+			m.sick = !m.sick
+		}
+	case 17:
+		for _, n := range s.f.Nodes() {
+			if n.Quarantined != "" {
+				s.do(farm.NodeRelease{Node: n.ID})
+			}
+		}
 	case 0, 1:
 		s.do(farm.SubmitJob{
 			Queue: []farm.QueueID{"", "night"}[s.roll(2)], MaxTasks: s.roll(4), MaxNodes: s.roll(3),
+			Owner: []string{"ann", "bob"}[s.roll(2)], Failing: farm.FailurePolicy{
+				Retries: map[farm.Cause]int{farm.CauseMemory: s.roll(4), farm.CauseTimeout: s.roll(3)}, StopAfter: s.roll(5) - 1, AvoidAfter: s.roll(4),
+				MemoryFactor: float64(s.roll(3)),
+			},
 			Name: "shot", Priority: s.roll(3) * 50, MaxRetries: s.roll(3),
 			Spec: farm.JobSpec{Assets: []farm.StoragePath{{Location: nas, Path: "textures"}}},
 			Steps: []farm.NewStep{
@@ -172,7 +188,13 @@ func (s *sim) setQueue() {
 // schedule lets the scheduler work and checks that it gives no seat away that there is not, and exceeds no quota and no bound of a job.
 func (s *sim) schedule() {
 	before, queues, jobs := s.f.Limits(), s.f.Queues(), s.busy()
+	idle := s.f.Nodes()
 	s.f.Schedule(s.now, 1+s.roll(20))
+	for i, n := range s.f.Nodes() {
+		if idle[i].Quarantined != "" && len(n.Attempts) > len(idle[i].Attempts) {
+			s.fail("node %s is quarantined and got work: %+v", n.ID, n)
+		}
+	}
 	for i, l := range s.f.Limits() {
 		if taken := l.Held + l.SettlingSeats; taken > before[i].Held+before[i].SettlingSeats && (taken+l.Outside > l.Seats || before[i].Closed) {
 			s.fail("limit %s went from %+v to %+v", l.ID, before[i], l)
@@ -230,6 +252,16 @@ func (s *sim) checkNeeds(a farm.Attempt) {
 
 // retryNeeded retries the jobs for which others wait.
 func (s *sim) retryNeeded() {
+	for _, n := range s.f.Nodes() {
+		if n.Quarantined != "" {
+			s.do(farm.NodeRelease{Node: n.ID})
+		}
+	}
+	for _, j := range s.f.Jobs() {
+		if j.State == farm.JobPaused { // by its failures
+			s.do(farm.ResumeJob{Job: j.ID})
+		}
+	}
 	for _, j := range s.f.Jobs() {
 		if j.State.Over() {
 			continue
@@ -446,7 +478,9 @@ func (s *sim) endTask(m *machine, a task) {
 	u := farm.AttemptUpdate{Node: m.id, Attempt: a.ID, Phase: farm.PhaseEnded}
 	u.End.RunTime = time.Duration(1+s.roll(9)) * time.Second
 	switch {
-	case !s.calm && s.roll(4) == 0, s.fenced[a.mount]:
+	case !s.calm && (m.sick || s.roll(4) == 0):
+		u.End.Cause = append([]farm.Cause{farm.CauseLicence, farm.CauseAgent}, farm.Retried...)[s.roll(2+len(farm.Retried))]
+	case s.fenced[a.mount]:
 		u.End.Cause = farm.CauseTask
 	default:
 		for _, p := range a.Expected {
@@ -542,9 +576,39 @@ func (s *sim) finish() {
 			}
 		}
 	}
+	s.checkBudgets()
 	for i, e := range s.events {
 		if e.Seq != uint64(i+1) || e.Reason == "" {
 			s.fail("event %d: %+v", i+1, e)
+		}
+	}
+}
+
+// checkBudgets looks whether tasks have failed for good only when the retries of a cause were used up, and then always.
+func (s *sim) checkBudgets() {
+	r := s.f.Records()
+	jobs := map[farm.JobID]*farm.Job{}
+	for i := range r.Jobs {
+		jobs[r.Jobs[i].ID] = &r.Jobs[i]
+	}
+	for i := range r.Steps {
+		st := &r.Steps[i]
+		j := jobs[st.Job]
+		for u, causes := range st.ByCause {
+			spent := false
+			for cause, n := range causes {
+				budget, own := j.Failing.Retries[cause]
+				if !own {
+					budget = j.MaxRetries
+				}
+				spent = spent || n > budget
+				if n > budget+1 {
+					s.fail("%v/%d failed %d times by %s, %d are allowed", st.StepRef, u, n, cause, budget)
+				}
+			}
+			if failed := st.Failed.Contains(u); failed != spent && !st.Canceled.Contains(u) {
+				s.fail("%v/%d has failed for good: %v, by %v", st.StepRef, u, failed, causes)
+			}
 		}
 	}
 }

@@ -41,16 +41,18 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 	}
 	j := &job{rec: Job{
 		ID: JobID(f.cfg.NewID("j")), Name: c.Name, Owner: c.Owner, Project: c.Project, Queue: c.Queue, Priority: c.Priority,
-		Submitted: now, Deadline: c.Deadline, Estimate: c.Estimate, MaxRetries: c.MaxRetries, MaxTasks: c.MaxTasks, MaxNodes: c.MaxNodes, Key: c.Key, JobSpec: c.Spec,
+		Submitted: now, Deadline: c.Deadline, Estimate: c.Estimate, MaxRetries: c.MaxRetries, MaxTasks: c.MaxTasks, MaxNodes: c.MaxNodes,
+		Failing: c.Failing, Key: c.Key, JobSpec: c.Spec,
 	}}
 	if !c.Deadline.IsZero() {
 		j.rec.Deadline = instant(c.Deadline)
 	}
 	for i, n := range c.Steps {
-		s := &step{job: j, index: i, last: map[int64]*attempt{}, shape: f.shapeOf(&n.Needs, n.Limits), rec: Step{
+		s := &step{job: j, index: i, last: map[int64]*attempt{}, rec: Step{
 			Name: n.Name, Units: n.Units, DependsOn: slices.Clone(n.DependsOn), After: slices.Clone(n.After), Needs: n.Needs, Expected: n.Estimate, HasOwn: n.HasOwn,
 			Limits: maps.Clone(n.Limits),
 		}}
+		f.setNeeds(s)
 		j.steps = append(j.steps, s)
 	}
 	f.jobs[j.rec.ID] = j
@@ -84,6 +86,9 @@ func (c *SubmitJob) validate() error {
 		return fault.New(fault.Invalid, "a job needs a step")
 	case len(c.Steps) > maxSteps:
 		return fault.New(fault.Invalid, "a job of %d steps is too long, %d are allowed", len(c.Steps), maxSteps)
+	}
+	if err := c.Failing.check(); err != nil {
+		return err
 	}
 	for i, s := range c.Steps {
 		if s.Units < 1 || s.Units > maxUnit {

@@ -69,7 +69,7 @@ func (j *job) view() JobView {
 func (s *step) static() Step {
 	r := &s.rec
 	return Step{
-		Name: r.Name, Units: r.Units, DependsOn: r.DependsOn, After: r.After, Needs: r.Needs, Estimate: r.Estimate, BySite: maps.Clone(r.BySite),
+		Name: r.Name, Units: r.Units, DependsOn: r.DependsOn, After: r.After, Needs: s.needs, Estimate: r.Estimate, BySite: maps.Clone(r.BySite),
 		Expected: r.Expected, HasOwn: r.HasOwn, Limits: r.Limits,
 	}
 }

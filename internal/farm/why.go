@@ -25,10 +25,12 @@ type StepWhy struct {
 	BackOff   int64        `json:"backOff"`  // pending until BackOffTo
 	BackOffTo time.Time    `json:"backOffTo,omitzero"`
 	WaitsFor  []StepWait   `json:"waitsFor,omitempty"`
-	After     []string     `json:"after,omitempty"` // what else it waits for: jobs, single tasks of other steps
-	Held      []string     `json:"held,omitempty"`  // what keeps it from every node: a quota, a share, a cap of the job
-	Nodes     int          `json:"nodes"`           // known
-	Unfit     []NodeReason `json:"unfit,omitempty"` // why nodes are not taking its tasks, by number of nodes
+	After     []string     `json:"after,omitempty"`    // what else it waits for: jobs, single tasks of other steps
+	Held      []string     `json:"held,omitempty"`     // what keeps it from every node: a quota, a share, a cap of the job
+	Failures  []CauseCount `json:"failures,omitempty"` // by cause, most frequent first
+	Avoided   []string     `json:"avoided,omitempty"`  // nodes that fail the job's tasks, and how
+	Nodes     int          `json:"nodes"`              // known
+	Unfit     []NodeReason `json:"unfit,omitempty"`    // why nodes are not taking its tasks, by number of nodes
 }
 
 // StepWait is a dependency that is not met.
@@ -37,6 +39,14 @@ type StepWait struct {
 	Succeeded int64  `json:"succeeded"`
 	Units     int64  `json:"units"`
 	Failed    int64  `json:"failed,omitempty"` // it will never be met
+}
+
+// CauseCount is how often attempts at a step's tasks failed by one cause.
+type CauseCount struct {
+	Cause    Cause `json:"cause"`
+	Attempts int   `json:"attempts"`
+	Tasks    int   `json:"tasks"`
+	Retries  int   `json:"retries"` // that a task has after this cause
 }
 
 // NodeReason counts the nodes that one reason keeps from a step.
@@ -59,6 +69,9 @@ func (f *Farm) Why(now time.Time, id JobID) (Why, error) {
 			w.Lines = append(w.Lines, sw.lines(now)...)
 		}
 	}
+	for _, n := range j.avoids {
+		w.Lines = append(w.Lines, fmt.Sprintf("the job avoids node %s, which %s", n.rec.ID, n.rec.Blocked[id]))
+	}
 	w.Lines = append(w.Lines, f.whyAttempts(now, j)...)
 	for _, k := range slices.SortedFunc(maps.Keys(f.openPriming), comparePrimings) {
 		if p := f.primings[k]; k.job == id {
@@ -71,6 +84,13 @@ func (f *Farm) Why(now time.Time, id JobID) (Why, error) {
 
 func (f *Farm) whyStep(s *step) StepWhy {
 	w := StepWhy{Name: s.rec.Name, Counts: s.counts(), Nodes: len(f.nodeList)}
+	w.Failures = s.causes()
+	for _, n := range s.job.avoids {
+		w.Avoided = append(w.Avoided, fmt.Sprintf("node %s %s", n.rec.ID, n.rec.Blocked[s.job.rec.ID]))
+	}
+	if !s.rec.HeldUntil.IsZero() {
+		w.Held = append(w.Held, "a program was denied a licence; the next task is tried at "+s.rec.HeldUntil.Format(time.TimeOnly)+" UTC")
+	}
 	for _, until := range s.rec.BackOff {
 		w.BackOff++
 		if w.BackOffTo.IsZero() || until.Before(w.BackOffTo) {
@@ -92,7 +112,7 @@ func (f *Farm) whyStep(s *step) StepWhy {
 	}
 	w.Runnable = s.free()
 	if q := f.queueOf(s.job); w.Runnable > 0 {
-		for _, held := range []string{q.why(&s.rec.Needs), s.job.whyCapped()} {
+		for _, held := range []string{q.why(&s.needs), s.job.whyCapped()} {
 			if held != "" {
 				w.Held = append(w.Held, held)
 			}
@@ -125,7 +145,7 @@ func (f *Farm) whyNode(n *node, s *step) string {
 	switch {
 	case f.barred(n, s):
 		return "blocked for the job: " + n.rec.Blocked[s.job.rec.ID]
-	case !n.room(&s.rec.Needs):
+	case !n.room(&s.needs):
 		return "busy"
 	case !s.job.admits(n):
 		return "the job uses as many nodes as it may"
@@ -135,6 +155,32 @@ func (f *Farm) whyNode(n *node, s *step) string {
 		return "waits until " + string(n.rec.Site) + " is primed"
 	}
 	return "free"
+}
+
+// causes counts the step's failed attempts.
+func (s *step) causes() []CauseCount {
+	by := map[Cause]*CauseCount{}
+	for _, causes := range s.rec.ByCause {
+		for cause, n := range causes {
+			if by[cause] == nil {
+				by[cause] = &CauseCount{Cause: cause, Retries: s.job.budget(cause)}
+			}
+			by[cause].Attempts += n
+			by[cause].Tasks++
+		}
+	}
+	var out []CauseCount
+	for _, c := range by {
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, func(a, b CauseCount) int {
+		return cmp.Or(-cmp.Compare(a.Attempts, b.Attempts), cmp.Compare(a.Cause, b.Cause))
+	})
+	return out
+}
+
+func (c *CauseCount) String() string {
+	return fmt.Sprintf("%d attempts at %d tasks failed by %s, which has %d retries", c.Attempts, c.Tasks, c.Cause, c.Retries)
 }
 
 // whyCapped says which of its own bounds the job has reached, or "".
@@ -162,9 +208,12 @@ func (w *StepWhy) lines(now time.Time) []string {
 	}
 	if w.Runnable > 0 {
 		lines = append(lines, fmt.Sprintf("step %s: %d tasks could start; %s", w.Name, w.Runnable, nodesLine(w)))
-		for _, held := range w.Held {
-			lines = append(lines, fmt.Sprintf("step %s: %s", w.Name, held))
-		}
+	}
+	for _, held := range w.Held {
+		lines = append(lines, fmt.Sprintf("step %s: %s", w.Name, held))
+	}
+	for i := range w.Failures {
+		lines = append(lines, fmt.Sprintf("step %s: %s", w.Name, w.Failures[i].String()))
 	}
 	if w.BackOff > 0 {
 		lines = append(lines, fmt.Sprintf("step %s: %d tasks wait after a failure, the first for %s more",
