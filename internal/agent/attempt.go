@@ -204,6 +204,9 @@ var endCauses = map[session.Cause]agentv1.EndCause{
 	session.Environment: agentv1.EndCause_END_CAUSE_ENVIRONMENT,
 	session.Storage:     agentv1.EndCause_END_CAUSE_STORAGE,
 	session.Agent:       agentv1.EndCause_END_CAUSE_AGENT,
+	session.NoProgress:  agentv1.EndCause_END_CAUSE_NO_PROGRESS,
+	session.Memory:      agentv1.EndCause_END_CAUSE_OUT_OF_MEMORY,
+	session.Licence:     agentv1.EndCause_END_CAUSE_LICENCE,
 }
 
 // failed is the end of an attempt whose action was never started.

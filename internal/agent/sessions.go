@@ -249,7 +249,28 @@ func (h *sessionHandle) run(a *attempt) {
 	o := a.order
 	h.send(supervise.Command{Verb: supervise.Run, Task: &session.Task{
 		Attempt: o.Attempt, Number: o.AttemptNumber, Step: o.Step, Index: o.TaskIndex, Parameters: o.TaskParameters, Dir: a.dir,
+		NoProgress: o.NoProgress.AsDuration(), Signs: signs(o.Signs),
 	}})
+}
+
+// signs are by what an order wants failures told apart.
+func signs(ordered []*agentv1.FailureSign) []session.Sign {
+	var out []session.Sign
+	for _, o := range ordered {
+		s := session.Sign{Text: o.Text}
+		for cause, end := range endCauses {
+			if end == o.Cause {
+				s.Cause = cause
+			}
+		}
+		for _, code := range o.ExitCodes {
+			s.ExitCodes = append(s.ExitCodes, int(code))
+		}
+		if s.Cause != "" { // else a newer server's
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // send sends a command now, and again on every later connection.

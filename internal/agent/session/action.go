@@ -46,12 +46,14 @@ type action struct {
 	grew    func()
 	watch   Observer
 	started func()
+	signs   []*sign       // by what a failure is told apart
+	idle    time.Duration // how long it may do nothing; 0: for ever
 }
 
 // perform runs an action to its end, or ends it when ctx does.
 func (s *Session) perform(ctx context.Context, a action) outcome {
 	abort := make(chan error, 1)
-	out := &output{role: a.role, log: a.log, redactor: s.redactor, observer: a.watch, grew: a.grew,
+	out := &output{role: a.role, log: a.log, redactor: s.redactor, observer: a.watch, grew: a.grew, signs: a.signs,
 		abort: func(err error) { abort <- err }}
 	result := outcome{exit: -1, out: out}
 	shown := a.run
@@ -60,6 +62,7 @@ func (s *Session) perform(ctx context.Context, a action) outcome {
 	}
 	s.note(a, "%s: %s", a.role, commandLine(shown))
 
+	kills := s.oomKills(a.leaf)
 	before, err := process.Before()
 	if err != nil {
 		return result.failed(Agent, err)
@@ -85,10 +88,11 @@ func (s *Session) perform(ctx context.Context, a action) outcome {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 
-	result = s.supervise(ctx, a, tree, exited, abort, result)
+	result = s.supervise(ctx, a, tree, out, exited, abort, result)
 	result.elapsed = time.Since(began)
 	s.settle(a, tree, reader, read, out)
 	result.account(cmd.ProcessState)
+	result = result.classify(a.signs, kills, s.oomKills(a.leaf))
 	if err := a.checkLog(abort); err != nil && result.cause != Agent {
 		result = result.failed(Agent, err)
 	}
@@ -125,32 +129,48 @@ func (s *Session) start(a action) (*exec.Cmd, *os.File, error) {
 	return cmd, reader, nil
 }
 
-// supervise waits until the command has exited: by itself, after its timeout, or because it was told to.
-func (s *Session) supervise(ctx context.Context, a action, tree *process.Tree, exited <-chan error, abort <-chan error, r outcome) outcome {
+// supervise waits until the command has exited: by itself, after its timeout, because it makes no progress, or because it was
+// told to.
+func (s *Session) supervise(ctx context.Context, a action, tree *process.Tree, out *output, exited <-chan error, abort <-chan error, r outcome) outcome {
 	var timeout <-chan time.Time
 	if a.run.Timeout > 0 {
 		t := time.NewTimer(a.run.Timeout)
 		defer t.Stop()
 		timeout = t.C
 	}
-	select {
-	case err := <-exited:
-		return r.exited(err)
-	case <-timeout:
-		s.end(a, tree, exited, a.run.NotifyPeriod)
-		return r.failed(Timeout, fault.New(fault.Exhausted, "did not end within %s", a.run.Timeout))
-	case err := <-abort:
-		s.end(a, tree, exited, 0)
-		return r.failed(causeOf(err), err)
-	case <-ctx.Done():
-		grace := a.run.NotifyPeriod
-		cancel := canceled(context.Cause(ctx))
-		if cancel.Grace > 0 {
-			grace = min(grace, cancel.Grace)
+	watch, look := stall{limit: a.idle}, (<-chan time.Time)(nil)
+	if a.idle > 0 {
+		t := time.NewTicker(watch.every())
+		defer t.Stop()
+		look = t.C
+	}
+	for {
+		select {
+		case <-look:
+			if u, err := tree.Usage(); err != nil || !watch.look(time.Now(), u, out.taken.Load()) {
+				continue
+			}
+			s.note(a, "is ended: it %v", watch.stalled())
+			s.end(a, tree, exited, a.run.NotifyPeriod)
+			return r.failed(NoProgress, watch.stalled())
+		case err := <-exited:
+			return r.exited(err)
+		case <-timeout:
+			s.end(a, tree, exited, a.run.NotifyPeriod)
+			return r.failed(Timeout, fault.New(fault.Exhausted, "did not end within %s", a.run.Timeout))
+		case err := <-abort:
+			s.end(a, tree, exited, 0)
+			return r.failed(causeOf(err), err)
+		case <-ctx.Done():
+			grace := a.run.NotifyPeriod
+			cancel := canceled(context.Cause(ctx))
+			if cancel.Grace > 0 {
+				grace = min(grace, cancel.Grace)
+			}
+			s.note(a, "canceled: %s", cancel.Reason)
+			s.end(a, tree, exited, grace)
+			return r.failed(cancel.Cause, cancel)
 		}
-		s.note(a, "canceled: %s", cancel.Reason)
-		s.end(a, tree, exited, grace)
-		return r.failed(cancel.Cause, cancel)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spillway/spillway/internal/agent/progress"
 	"github.com/spillway/spillway/openjd"
@@ -25,6 +26,8 @@ type output struct {
 	grew     func()
 	abort    func(error) // called once with what makes the action fail: a malformed message, a log that can't be written
 
+	signs   []*sign
+	taken   atomic.Int64 // bytes
 	pending []byte
 	parser  progress.Parser
 	aborted bool
@@ -62,6 +65,7 @@ func (s *sharedRedactor) line(text string) string {
 // Write takes output in any pieces. It never fails: an action must not die of SIGPIPE because its log can't be written.
 func (o *output) Write(p []byte) (int, error) {
 	n := len(p)
+	o.taken.Add(int64(n))
 	for len(p) > 0 {
 		end := bytes.IndexAny(p, "\n\r")
 		room := maxLine - len(o.pending)
@@ -100,6 +104,9 @@ func (o *output) line(carriageReturn bool) {
 		return
 	}
 	o.directive(text)
+	for _, s := range o.signs {
+		s.see(text)
+	}
 	if u, ok := o.parser.Line(text); ok {
 		if u.Saved != "" && len(o.saved) < maxSaved {
 			o.saved = append(o.saved, u.Saved)

@@ -34,6 +34,7 @@ type Session struct {
 	redactor *sharedRedactor
 	ownLog   *spool.Log // of what belongs to no attempt: leaving environments, daemons
 	groups   func([]process.Ident)
+	oomKills func(*process.Leaf) oomKills
 
 	entered []*entered
 	ready   bool // all environments have been entered
@@ -49,7 +50,7 @@ type Session struct {
 // the process groups that are alive whenever they change, before an action's first output is read; it may be nil. A
 // template that does not parse and parameters that do not fit are fault.Invalid.
 func Open(spec Spec, groups func([]process.Ident)) (_ *Session, err error) {
-	s := &Session{spec: spec, workDir: filepath.Join(spec.Dir, "work"), redactor: new(sharedRedactor), groups: groups}
+	s := &Session{spec: spec, workDir: filepath.Join(spec.Dir, "work"), redactor: new(sharedRedactor), groups: groups, oomKills: countOOMKills}
 	if s.groups == nil {
 		s.groups = func([]process.Ident) {}
 	}
@@ -197,7 +198,12 @@ func (s *Session) run(ctx context.Context, task Task, watch Observer, log io.Wri
 	if err != nil {
 		return s.refuse(r, TaskError, err)
 	}
-	o := s.perform(ctx, action{run: run, role: role, leaf: s.slot.Task, log: log, grew: grew, watch: watch, started: watch.Started})
+	signs, err := compileSigns(task.Signs)
+	if err != nil {
+		return s.refuse(r, TaskError, err)
+	}
+	o := s.perform(ctx, action{run: run, role: role, leaf: s.slot.Task, log: log, grew: grew, watch: watch, started: watch.Started,
+		signs: signs, idle: task.NoProgress})
 	r.ExitCode, r.RunTime, r.CPU, r.MaxRSS, r.Saved = o.exit, o.elapsed, o.cpu, o.rss, o.out.saved
 	if o.err == nil {
 		r.Cause = Success
@@ -212,6 +218,8 @@ func (o outcome) explain(what string) error {
 		return o.err
 	}
 	switch {
+	case o.cause == Licence, o.cause == Memory, o.cause == NoProgress:
+		return fmt.Errorf("%s %w", what, o.err)
 	case o.cause == TaskError && o.out.fail != "":
 		return fmt.Errorf("%s", o.out.fail)
 	case o.cause == TaskError, o.cause == Timeout:

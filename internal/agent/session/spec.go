@@ -34,6 +34,16 @@ type Task struct {
 	Index      int64             `json:"index"`
 	Parameters map[string]string `json:"parameters"`
 	Dir        string            `json:"dir"` // the attempt's directory: its log is written there
+	// NoProgress is how long it may print, compute, read and write nothing, nanoseconds; 0: for ever.
+	NoProgress time.Duration `json:"noProgress,omitempty"`
+	Signs      []Sign        `json:"signs,omitempty"` // the first that fits a failure names its cause
+}
+
+// Sign is by what a task's failure is known to have a certain cause. All that is given must fit.
+type Sign struct {
+	Cause     Cause  `json:"cause"`
+	ExitCodes []int  `json:"exitCodes,omitempty"` // one of these; empty: any but 0
+	Text      string `json:"text,omitempty"`      // regular expression that a line of output fits; empty: any output
 }
 
 // Cause says how a task ended.
@@ -49,6 +59,9 @@ const (
 	Environment Cause = "environment"
 	Storage     Cause = "storage"
 	Agent       Cause = "agent"
+	NoProgress  Cause = "noProgress"
+	Memory      Cause = "memory"
+	Licence     Cause = "licence"
 )
 
 // Result is how a task's action ended.

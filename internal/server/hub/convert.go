@@ -65,14 +65,17 @@ var phases = map[agentv1.AttemptPhase]farm.Phase{
 }
 
 var causes = map[agentv1.EndCause]farm.Cause{
-	agentv1.EndCause_END_CAUSE_SUCCESS:      "",
-	agentv1.EndCause_END_CAUSE_TASK_ERROR:   farm.CauseTask,
-	agentv1.EndCause_END_CAUSE_TIMEOUT:      farm.CauseTimeout,
-	agentv1.EndCause_END_CAUSE_CANCELED:     farm.CauseCanceled,
-	agentv1.EndCause_END_CAUSE_VERIFICATION: farm.CauseVerification,
-	agentv1.EndCause_END_CAUSE_ENVIRONMENT:  farm.CauseEnvironment,
-	agentv1.EndCause_END_CAUSE_STORAGE:      farm.CauseStorage,
-	agentv1.EndCause_END_CAUSE_AGENT:        farm.CauseAgent,
+	agentv1.EndCause_END_CAUSE_SUCCESS:       "",
+	agentv1.EndCause_END_CAUSE_TASK_ERROR:    farm.CauseTask,
+	agentv1.EndCause_END_CAUSE_TIMEOUT:       farm.CauseTimeout,
+	agentv1.EndCause_END_CAUSE_CANCELED:      farm.CauseCanceled,
+	agentv1.EndCause_END_CAUSE_VERIFICATION:  farm.CauseVerification,
+	agentv1.EndCause_END_CAUSE_ENVIRONMENT:   farm.CauseEnvironment,
+	agentv1.EndCause_END_CAUSE_STORAGE:       farm.CauseStorage,
+	agentv1.EndCause_END_CAUSE_AGENT:         farm.CauseAgent,
+	agentv1.EndCause_END_CAUSE_NO_PROGRESS:   farm.CauseNoProgress,
+	agentv1.EndCause_END_CAUSE_OUT_OF_MEMORY: farm.CauseMemory,
+	agentv1.EndCause_END_CAUSE_LICENCE:       farm.CauseLicence,
 }
 
 func attemptUpdate(node farm.NodeID, a *agentv1.AttemptUpdate) farm.AttemptUpdate {

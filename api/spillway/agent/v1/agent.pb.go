@@ -85,40 +85,49 @@ func (AttemptPhase) EnumDescriptor() ([]byte, []int) {
 type EndCause int32
 
 const (
-	EndCause_END_CAUSE_UNSPECIFIED  EndCause = 0
-	EndCause_END_CAUSE_SUCCESS      EndCause = 1 // exit 0 and outputs verified
-	EndCause_END_CAUSE_TASK_ERROR   EndCause = 2 // exit status, openjd_fail, a malformed directive
-	EndCause_END_CAUSE_TIMEOUT      EndCause = 3
-	EndCause_END_CAUSE_CANCELED     EndCause = 4 // by order
-	EndCause_END_CAUSE_VERIFICATION EndCause = 5 // exit 0, but an output is missing or broken
-	EndCause_END_CAUSE_ENVIRONMENT  EndCause = 6 // an environment could not be entered
-	EndCause_END_CAUSE_STORAGE      EndCause = 7 // the mount hangs or is gone
-	EndCause_END_CAUSE_AGENT        EndCause = 8 // the node could not run it (no scratch space, executable missing: see message)
+	EndCause_END_CAUSE_UNSPECIFIED   EndCause = 0
+	EndCause_END_CAUSE_SUCCESS       EndCause = 1 // exit 0 and outputs verified
+	EndCause_END_CAUSE_TASK_ERROR    EndCause = 2 // exit status, openjd_fail, a malformed directive
+	EndCause_END_CAUSE_TIMEOUT       EndCause = 3
+	EndCause_END_CAUSE_CANCELED      EndCause = 4  // by order
+	EndCause_END_CAUSE_VERIFICATION  EndCause = 5  // exit 0, but an output is missing or broken
+	EndCause_END_CAUSE_ENVIRONMENT   EndCause = 6  // an environment could not be entered
+	EndCause_END_CAUSE_STORAGE       EndCause = 7  // the mount hangs or is gone
+	EndCause_END_CAUSE_AGENT         EndCause = 8  // the node could not run it (no scratch space, executable missing: see message)
+	EndCause_END_CAUSE_NO_PROGRESS   EndCause = 9  // it printed, computed, read and wrote nothing for RunTask.no_progress
+	EndCause_END_CAUSE_OUT_OF_MEMORY EndCause = 10 // the kernel ended a process of it for memory, or a sign says so
+	EndCause_END_CAUSE_LICENCE       EndCause = 11 // a sign says that its program was denied a licence
 )
 
 // Enum value maps for EndCause.
 var (
 	EndCause_name = map[int32]string{
-		0: "END_CAUSE_UNSPECIFIED",
-		1: "END_CAUSE_SUCCESS",
-		2: "END_CAUSE_TASK_ERROR",
-		3: "END_CAUSE_TIMEOUT",
-		4: "END_CAUSE_CANCELED",
-		5: "END_CAUSE_VERIFICATION",
-		6: "END_CAUSE_ENVIRONMENT",
-		7: "END_CAUSE_STORAGE",
-		8: "END_CAUSE_AGENT",
+		0:  "END_CAUSE_UNSPECIFIED",
+		1:  "END_CAUSE_SUCCESS",
+		2:  "END_CAUSE_TASK_ERROR",
+		3:  "END_CAUSE_TIMEOUT",
+		4:  "END_CAUSE_CANCELED",
+		5:  "END_CAUSE_VERIFICATION",
+		6:  "END_CAUSE_ENVIRONMENT",
+		7:  "END_CAUSE_STORAGE",
+		8:  "END_CAUSE_AGENT",
+		9:  "END_CAUSE_NO_PROGRESS",
+		10: "END_CAUSE_OUT_OF_MEMORY",
+		11: "END_CAUSE_LICENCE",
 	}
 	EndCause_value = map[string]int32{
-		"END_CAUSE_UNSPECIFIED":  0,
-		"END_CAUSE_SUCCESS":      1,
-		"END_CAUSE_TASK_ERROR":   2,
-		"END_CAUSE_TIMEOUT":      3,
-		"END_CAUSE_CANCELED":     4,
-		"END_CAUSE_VERIFICATION": 5,
-		"END_CAUSE_ENVIRONMENT":  6,
-		"END_CAUSE_STORAGE":      7,
-		"END_CAUSE_AGENT":        8,
+		"END_CAUSE_UNSPECIFIED":   0,
+		"END_CAUSE_SUCCESS":       1,
+		"END_CAUSE_TASK_ERROR":    2,
+		"END_CAUSE_TIMEOUT":       3,
+		"END_CAUSE_CANCELED":      4,
+		"END_CAUSE_VERIFICATION":  5,
+		"END_CAUSE_ENVIRONMENT":   6,
+		"END_CAUSE_STORAGE":       7,
+		"END_CAUSE_AGENT":         8,
+		"END_CAUSE_NO_PROGRESS":   9,
+		"END_CAUSE_OUT_OF_MEMORY": 10,
+		"END_CAUSE_LICENCE":       11,
 	}
 )
 
@@ -1991,8 +2000,10 @@ type RunTask struct {
 	TaskParameters map[string]string      `protobuf:"bytes,6,rep,name=task_parameters,json=taskParameters,proto3" json:"task_parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // as OpenJD strings
 	Outputs        []*OutputRule          `protobuf:"bytes,7,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	// Storage paths whose names must be looked up anew before the task starts (its dependencies' outputs).
-	Refresh       []*StoragePath `protobuf:"bytes,8,rep,name=refresh,proto3" json:"refresh,omitempty"`
-	AttemptNumber uint32         `protobuf:"varint,9,opt,name=attempt_number,json=attemptNumber,proto3" json:"attempt_number,omitempty"` // 1, 2, …
+	Refresh       []*StoragePath       `protobuf:"bytes,8,rep,name=refresh,proto3" json:"refresh,omitempty"`
+	AttemptNumber uint32               `protobuf:"varint,9,opt,name=attempt_number,json=attemptNumber,proto3" json:"attempt_number,omitempty"` // 1, 2, …
+	NoProgress    *durationpb.Duration `protobuf:"bytes,10,opt,name=no_progress,json=noProgress,proto3" json:"no_progress,omitempty"`          // without a sign of life for so long it is ended; not set: never
+	Signs         []*FailureSign       `protobuf:"bytes,11,rep,name=signs,proto3" json:"signs,omitempty"`                                      // the first that fits a failure names its cause
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2090,6 +2101,81 @@ func (x *RunTask) GetAttemptNumber() uint32 {
 	return 0
 }
 
+func (x *RunTask) GetNoProgress() *durationpb.Duration {
+	if x != nil {
+		return x.NoProgress
+	}
+	return nil
+}
+
+func (x *RunTask) GetSigns() []*FailureSign {
+	if x != nil {
+		return x.Signs
+	}
+	return nil
+}
+
+// FailureSign: by what a task's failure is known to have a certain cause. All that is given must fit.
+type FailureSign struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cause         EndCause               `protobuf:"varint,1,opt,name=cause,proto3,enum=spillway.agent.v1.EndCause" json:"cause,omitempty"`
+	ExitCodes     []int32                `protobuf:"varint,2,rep,packed,name=exit_codes,json=exitCodes,proto3" json:"exit_codes,omitempty"` // one of these; empty: any but 0
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`                                    // regular expression (RE2) that a line of output fits; empty: any output
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FailureSign) Reset() {
+	*x = FailureSign{}
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailureSign) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailureSign) ProtoMessage() {}
+
+func (x *FailureSign) ProtoReflect() protoreflect.Message {
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailureSign.ProtoReflect.Descriptor instead.
+func (*FailureSign) Descriptor() ([]byte, []int) {
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *FailureSign) GetCause() EndCause {
+	if x != nil {
+		return x.Cause
+	}
+	return EndCause_END_CAUSE_UNSPECIFIED
+}
+
+func (x *FailureSign) GetExitCodes() []int32 {
+	if x != nil {
+		return x.ExitCodes
+	}
+	return nil
+}
+
+func (x *FailureSign) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type StoragePath struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Location      string                 `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
@@ -2100,7 +2186,7 @@ type StoragePath struct {
 
 func (x *StoragePath) Reset() {
 	*x = StoragePath{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2198,7 @@ func (x *StoragePath) String() string {
 func (*StoragePath) ProtoMessage() {}
 
 func (x *StoragePath) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2211,7 @@ func (x *StoragePath) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoragePath.ProtoReflect.Descriptor instead.
 func (*StoragePath) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StoragePath) GetLocation() string {
@@ -2158,7 +2244,7 @@ type OutputRule struct {
 
 func (x *OutputRule) Reset() {
 	*x = OutputRule{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2256,7 @@ func (x *OutputRule) String() string {
 func (*OutputRule) ProtoMessage() {}
 
 func (x *OutputRule) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2269,7 @@ func (x *OutputRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputRule.ProtoReflect.Descriptor instead.
 func (*OutputRule) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OutputRule) GetLocation() string {
@@ -2246,7 +2332,7 @@ type CancelAttempt struct {
 
 func (x *CancelAttempt) Reset() {
 	*x = CancelAttempt{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2344,7 @@ func (x *CancelAttempt) String() string {
 func (*CancelAttempt) ProtoMessage() {}
 
 func (x *CancelAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2357,7 @@ func (x *CancelAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelAttempt.ProtoReflect.Descriptor instead.
 func (*CancelAttempt) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelAttempt) GetAttempt() string {
@@ -2305,7 +2391,7 @@ type EndSession struct {
 
 func (x *EndSession) Reset() {
 	*x = EndSession{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2403,7 @@ func (x *EndSession) String() string {
 func (*EndSession) ProtoMessage() {}
 
 func (x *EndSession) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2416,7 @@ func (x *EndSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndSession.ProtoReflect.Descriptor instead.
 func (*EndSession) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *EndSession) GetSession() string {
@@ -2358,7 +2444,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2370,7 +2456,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2383,7 +2469,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Drain) GetStop() bool {
@@ -2411,7 +2497,7 @@ type Remount struct {
 
 func (x *Remount) Reset() {
 	*x = Remount{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2509,7 @@ func (x *Remount) String() string {
 func (*Remount) ProtoMessage() {}
 
 func (x *Remount) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2522,7 @@ func (x *Remount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remount.ProtoReflect.Descriptor instead.
 func (*Remount) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Remount) GetLocation() string {
@@ -2463,7 +2549,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2561,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2574,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Forget) GetAttempt() string {
@@ -2510,7 +2596,7 @@ type LogChunk struct {
 
 func (x *LogChunk) Reset() {
 	*x = LogChunk{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2522,7 +2608,7 @@ func (x *LogChunk) String() string {
 func (*LogChunk) ProtoMessage() {}
 
 func (x *LogChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2535,7 +2621,7 @@ func (x *LogChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogChunk.ProtoReflect.Descriptor instead.
 func (*LogChunk) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LogChunk) GetAttempt() string {
@@ -2576,7 +2662,7 @@ type LogAck struct {
 
 func (x *LogAck) Reset() {
 	*x = LogAck{}
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2674,7 @@ func (x *LogAck) String() string {
 func (*LogAck) ProtoMessage() {}
 
 func (x *LogAck) ProtoReflect() protoreflect.Message {
-	mi := &file_spillway_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_spillway_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2687,7 @@ func (x *LogAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogAck.ProtoReflect.Descriptor instead.
 func (*LogAck) Descriptor() ([]byte, []int) {
-	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_spillway_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LogAck) GetAttempt() string {
@@ -2774,7 +2860,7 @@ const file_spillway_agent_v1_agent_proto_rawDesc = "" +
 	"\x04name\x18\x05 \x01(\tR\x04name\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xaa\x04\n" +
 	"\aRunTask\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\tR\aattempt\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\tR\x03job\x12\x12\n" +
@@ -2785,10 +2871,19 @@ const file_spillway_agent_v1_agent_proto_rawDesc = "" +
 	"\x0ftask_parameters\x18\x06 \x03(\v2..spillway.agent.v1.RunTask.TaskParametersEntryR\x0etaskParameters\x127\n" +
 	"\aoutputs\x18\a \x03(\v2\x1d.spillway.agent.v1.OutputRuleR\aoutputs\x128\n" +
 	"\arefresh\x18\b \x03(\v2\x1e.spillway.agent.v1.StoragePathR\arefresh\x12%\n" +
-	"\x0eattempt_number\x18\t \x01(\rR\rattemptNumber\x1aA\n" +
+	"\x0eattempt_number\x18\t \x01(\rR\rattemptNumber\x12:\n" +
+	"\vno_progress\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"noProgress\x124\n" +
+	"\x05signs\x18\v \x03(\v2\x1e.spillway.agent.v1.FailureSignR\x05signs\x1aA\n" +
 	"\x13TaskParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
+	"\vFailureSign\x121\n" +
+	"\x05cause\x18\x01 \x01(\x0e2\x1b.spillway.agent.v1.EndCauseR\x05cause\x12\x1d\n" +
+	"\n" +
+	"exit_codes\x18\x02 \x03(\x05R\texitCodes\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"=\n" +
 	"\vStoragePath\x12\x1a\n" +
 	"\blocation\x18\x01 \x01(\tR\blocation\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\"\xb4\x01\n" +
@@ -2829,7 +2924,7 @@ const file_spillway_agent_v1_agent_proto_rawDesc = "" +
 	"\x19ATTEMPT_PHASE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ATTEMPT_PHASE_ACCEPTED\x10\x01\x12\x19\n" +
 	"\x15ATTEMPT_PHASE_RUNNING\x10\x02\x12\x17\n" +
-	"\x13ATTEMPT_PHASE_ENDED\x10\x03*\xe8\x01\n" +
+	"\x13ATTEMPT_PHASE_ENDED\x10\x03*\xb7\x02\n" +
 	"\bEndCause\x12\x19\n" +
 	"\x15END_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11END_CAUSE_SUCCESS\x10\x01\x12\x18\n" +
@@ -2839,7 +2934,11 @@ const file_spillway_agent_v1_agent_proto_rawDesc = "" +
 	"\x16END_CAUSE_VERIFICATION\x10\x05\x12\x19\n" +
 	"\x15END_CAUSE_ENVIRONMENT\x10\x06\x12\x15\n" +
 	"\x11END_CAUSE_STORAGE\x10\a\x12\x13\n" +
-	"\x0fEND_CAUSE_AGENT\x10\b*^\n" +
+	"\x0fEND_CAUSE_AGENT\x10\b\x12\x19\n" +
+	"\x15END_CAUSE_NO_PROGRESS\x10\t\x12\x1b\n" +
+	"\x17END_CAUSE_OUT_OF_MEMORY\x10\n" +
+	"\x12\x15\n" +
+	"\x11END_CAUSE_LICENCE\x10\v*^\n" +
 	"\fSessionPhase\x12\x1d\n" +
 	"\x19SESSION_PHASE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12SESSION_PHASE_OPEN\x10\x01\x12\x17\n" +
@@ -2869,7 +2968,7 @@ func file_spillway_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_spillway_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_spillway_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_spillway_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_spillway_agent_v1_agent_proto_goTypes = []any{
 	(AttemptPhase)(0),             // 0: spillway.agent.v1.AttemptPhase
 	(EndCause)(0),                 // 1: spillway.agent.v1.EndCause
@@ -2896,24 +2995,25 @@ var file_spillway_agent_v1_agent_proto_goTypes = []any{
 	(*Ack)(nil),                   // 22: spillway.agent.v1.Ack
 	(*JobSpec)(nil),               // 23: spillway.agent.v1.JobSpec
 	(*RunTask)(nil),               // 24: spillway.agent.v1.RunTask
-	(*StoragePath)(nil),           // 25: spillway.agent.v1.StoragePath
-	(*OutputRule)(nil),            // 26: spillway.agent.v1.OutputRule
-	(*CancelAttempt)(nil),         // 27: spillway.agent.v1.CancelAttempt
-	(*EndSession)(nil),            // 28: spillway.agent.v1.EndSession
-	(*Drain)(nil),                 // 29: spillway.agent.v1.Drain
-	(*Remount)(nil),               // 30: spillway.agent.v1.Remount
-	(*Forget)(nil),                // 31: spillway.agent.v1.Forget
-	(*LogChunk)(nil),              // 32: spillway.agent.v1.LogChunk
-	(*LogAck)(nil),                // 33: spillway.agent.v1.LogAck
-	nil,                           // 34: spillway.agent.v1.Capacity.AmountsEntry
-	nil,                           // 35: spillway.agent.v1.Capacity.AttributesEntry
-	nil,                           // 36: spillway.agent.v1.JobSpec.ParametersEntry
-	nil,                           // 37: spillway.agent.v1.RunTask.TaskParametersEntry
-	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 39: google.protobuf.Duration
+	(*FailureSign)(nil),           // 25: spillway.agent.v1.FailureSign
+	(*StoragePath)(nil),           // 26: spillway.agent.v1.StoragePath
+	(*OutputRule)(nil),            // 27: spillway.agent.v1.OutputRule
+	(*CancelAttempt)(nil),         // 28: spillway.agent.v1.CancelAttempt
+	(*EndSession)(nil),            // 29: spillway.agent.v1.EndSession
+	(*Drain)(nil),                 // 30: spillway.agent.v1.Drain
+	(*Remount)(nil),               // 31: spillway.agent.v1.Remount
+	(*Forget)(nil),                // 32: spillway.agent.v1.Forget
+	(*LogChunk)(nil),              // 33: spillway.agent.v1.LogChunk
+	(*LogAck)(nil),                // 34: spillway.agent.v1.LogAck
+	nil,                           // 35: spillway.agent.v1.Capacity.AmountsEntry
+	nil,                           // 36: spillway.agent.v1.Capacity.AttributesEntry
+	nil,                           // 37: spillway.agent.v1.JobSpec.ParametersEntry
+	nil,                           // 38: spillway.agent.v1.RunTask.TaskParametersEntry
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 40: google.protobuf.Duration
 }
 var file_spillway_agent_v1_agent_proto_depIdxs = []int32{
-	38, // 0: spillway.agent.v1.JoinResponse.expires:type_name -> google.protobuf.Timestamp
+	39, // 0: spillway.agent.v1.JoinResponse.expires:type_name -> google.protobuf.Timestamp
 	8,  // 1: spillway.agent.v1.Report.hello:type_name -> spillway.agent.v1.Hello
 	11, // 2: spillway.agent.v1.Report.heartbeat:type_name -> spillway.agent.v1.Heartbeat
 	12, // 3: spillway.agent.v1.Report.attempt:type_name -> spillway.agent.v1.AttemptUpdate
@@ -2924,50 +3024,53 @@ var file_spillway_agent_v1_agent_proto_depIdxs = []int32{
 	12, // 8: spillway.agent.v1.Hello.attempts:type_name -> spillway.agent.v1.AttemptUpdate
 	15, // 9: spillway.agent.v1.Hello.sessions:type_name -> spillway.agent.v1.SessionUpdate
 	16, // 10: spillway.agent.v1.Hello.mounts:type_name -> spillway.agent.v1.MountUpdate
-	34, // 11: spillway.agent.v1.Capacity.amounts:type_name -> spillway.agent.v1.Capacity.AmountsEntry
-	35, // 12: spillway.agent.v1.Capacity.attributes:type_name -> spillway.agent.v1.Capacity.AttributesEntry
-	38, // 13: spillway.agent.v1.Heartbeat.agent_time:type_name -> google.protobuf.Timestamp
+	35, // 11: spillway.agent.v1.Capacity.amounts:type_name -> spillway.agent.v1.Capacity.AmountsEntry
+	36, // 12: spillway.agent.v1.Capacity.attributes:type_name -> spillway.agent.v1.Capacity.AttributesEntry
+	39, // 13: spillway.agent.v1.Heartbeat.agent_time:type_name -> google.protobuf.Timestamp
 	0,  // 14: spillway.agent.v1.AttemptUpdate.phase:type_name -> spillway.agent.v1.AttemptPhase
 	13, // 15: spillway.agent.v1.AttemptUpdate.end:type_name -> spillway.agent.v1.AttemptEnd
-	39, // 16: spillway.agent.v1.AttemptUpdate.elapsed:type_name -> google.protobuf.Duration
+	40, // 16: spillway.agent.v1.AttemptUpdate.elapsed:type_name -> google.protobuf.Duration
 	1,  // 17: spillway.agent.v1.AttemptEnd.cause:type_name -> spillway.agent.v1.EndCause
 	14, // 18: spillway.agent.v1.AttemptEnd.outputs:type_name -> spillway.agent.v1.Output
-	39, // 19: spillway.agent.v1.AttemptEnd.run_time:type_name -> google.protobuf.Duration
+	40, // 19: spillway.agent.v1.AttemptEnd.run_time:type_name -> google.protobuf.Duration
 	2,  // 20: spillway.agent.v1.SessionUpdate.phase:type_name -> spillway.agent.v1.SessionPhase
 	3,  // 21: spillway.agent.v1.MountUpdate.phase:type_name -> spillway.agent.v1.MountPhase
-	39, // 22: spillway.agent.v1.Draining.deadline:type_name -> google.protobuf.Duration
+	40, // 22: spillway.agent.v1.Draining.deadline:type_name -> google.protobuf.Duration
 	19, // 23: spillway.agent.v1.Order.welcome:type_name -> spillway.agent.v1.Welcome
 	22, // 24: spillway.agent.v1.Order.ack:type_name -> spillway.agent.v1.Ack
 	23, // 25: spillway.agent.v1.Order.job_spec:type_name -> spillway.agent.v1.JobSpec
 	24, // 26: spillway.agent.v1.Order.run_task:type_name -> spillway.agent.v1.RunTask
-	27, // 27: spillway.agent.v1.Order.cancel_attempt:type_name -> spillway.agent.v1.CancelAttempt
-	28, // 28: spillway.agent.v1.Order.end_session:type_name -> spillway.agent.v1.EndSession
-	29, // 29: spillway.agent.v1.Order.drain:type_name -> spillway.agent.v1.Drain
-	30, // 30: spillway.agent.v1.Order.remount:type_name -> spillway.agent.v1.Remount
-	31, // 31: spillway.agent.v1.Order.forget:type_name -> spillway.agent.v1.Forget
-	39, // 32: spillway.agent.v1.Welcome.heartbeat:type_name -> google.protobuf.Duration
-	39, // 33: spillway.agent.v1.Welcome.lease:type_name -> google.protobuf.Duration
+	28, // 27: spillway.agent.v1.Order.cancel_attempt:type_name -> spillway.agent.v1.CancelAttempt
+	29, // 28: spillway.agent.v1.Order.end_session:type_name -> spillway.agent.v1.EndSession
+	30, // 29: spillway.agent.v1.Order.drain:type_name -> spillway.agent.v1.Drain
+	31, // 30: spillway.agent.v1.Order.remount:type_name -> spillway.agent.v1.Remount
+	32, // 31: spillway.agent.v1.Order.forget:type_name -> spillway.agent.v1.Forget
+	40, // 32: spillway.agent.v1.Welcome.heartbeat:type_name -> google.protobuf.Duration
+	40, // 33: spillway.agent.v1.Welcome.lease:type_name -> google.protobuf.Duration
 	20, // 34: spillway.agent.v1.Welcome.storage:type_name -> spillway.agent.v1.StorageLocation
 	21, // 35: spillway.agent.v1.StorageLocation.sources:type_name -> spillway.agent.v1.SourcePath
-	36, // 36: spillway.agent.v1.JobSpec.parameters:type_name -> spillway.agent.v1.JobSpec.ParametersEntry
-	37, // 37: spillway.agent.v1.RunTask.task_parameters:type_name -> spillway.agent.v1.RunTask.TaskParametersEntry
-	26, // 38: spillway.agent.v1.RunTask.outputs:type_name -> spillway.agent.v1.OutputRule
-	25, // 39: spillway.agent.v1.RunTask.refresh:type_name -> spillway.agent.v1.StoragePath
-	39, // 40: spillway.agent.v1.CancelAttempt.grace:type_name -> google.protobuf.Duration
-	10, // 41: spillway.agent.v1.Capacity.AttributesEntry.value:type_name -> spillway.agent.v1.StringList
-	4,  // 42: spillway.agent.v1.AgentService.Join:input_type -> spillway.agent.v1.JoinRequest
-	6,  // 43: spillway.agent.v1.AgentService.Renew:input_type -> spillway.agent.v1.RenewRequest
-	7,  // 44: spillway.agent.v1.AgentService.Connect:input_type -> spillway.agent.v1.Report
-	32, // 45: spillway.agent.v1.AgentService.UploadLog:input_type -> spillway.agent.v1.LogChunk
-	5,  // 46: spillway.agent.v1.AgentService.Join:output_type -> spillway.agent.v1.JoinResponse
-	5,  // 47: spillway.agent.v1.AgentService.Renew:output_type -> spillway.agent.v1.JoinResponse
-	18, // 48: spillway.agent.v1.AgentService.Connect:output_type -> spillway.agent.v1.Order
-	33, // 49: spillway.agent.v1.AgentService.UploadLog:output_type -> spillway.agent.v1.LogAck
-	46, // [46:50] is the sub-list for method output_type
-	42, // [42:46] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	37, // 36: spillway.agent.v1.JobSpec.parameters:type_name -> spillway.agent.v1.JobSpec.ParametersEntry
+	38, // 37: spillway.agent.v1.RunTask.task_parameters:type_name -> spillway.agent.v1.RunTask.TaskParametersEntry
+	27, // 38: spillway.agent.v1.RunTask.outputs:type_name -> spillway.agent.v1.OutputRule
+	26, // 39: spillway.agent.v1.RunTask.refresh:type_name -> spillway.agent.v1.StoragePath
+	40, // 40: spillway.agent.v1.RunTask.no_progress:type_name -> google.protobuf.Duration
+	25, // 41: spillway.agent.v1.RunTask.signs:type_name -> spillway.agent.v1.FailureSign
+	1,  // 42: spillway.agent.v1.FailureSign.cause:type_name -> spillway.agent.v1.EndCause
+	40, // 43: spillway.agent.v1.CancelAttempt.grace:type_name -> google.protobuf.Duration
+	10, // 44: spillway.agent.v1.Capacity.AttributesEntry.value:type_name -> spillway.agent.v1.StringList
+	4,  // 45: spillway.agent.v1.AgentService.Join:input_type -> spillway.agent.v1.JoinRequest
+	6,  // 46: spillway.agent.v1.AgentService.Renew:input_type -> spillway.agent.v1.RenewRequest
+	7,  // 47: spillway.agent.v1.AgentService.Connect:input_type -> spillway.agent.v1.Report
+	33, // 48: spillway.agent.v1.AgentService.UploadLog:input_type -> spillway.agent.v1.LogChunk
+	5,  // 49: spillway.agent.v1.AgentService.Join:output_type -> spillway.agent.v1.JoinResponse
+	5,  // 50: spillway.agent.v1.AgentService.Renew:output_type -> spillway.agent.v1.JoinResponse
+	18, // 51: spillway.agent.v1.AgentService.Connect:output_type -> spillway.agent.v1.Order
+	34, // 52: spillway.agent.v1.AgentService.UploadLog:output_type -> spillway.agent.v1.LogAck
+	49, // [49:53] is the sub-list for method output_type
+	45, // [45:49] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_spillway_agent_v1_agent_proto_init() }
@@ -3000,7 +3103,7 @@ func file_spillway_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spillway_agent_v1_agent_proto_rawDesc), len(file_spillway_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
