@@ -151,6 +151,74 @@ func TestFailureAndRetry(t *testing.T) {
 	}
 }
 
+// unlicensed is denied a licence twice, and broken fails on every frame.
+const (
+	unlicensed = `specificationVersion: jobtemplate-2023-09
+name: unlicensed
+parameterDefinitions:
+  - {name: Dir, type: PATH, objectType: DIRECTORY, dataFlow: INOUT}
+steps:
+  - name: Comp
+    script:
+      actions:
+        onRun: {command: sh, args: ["{{Task.File.Comp}}"]}
+      embeddedFiles:
+        - name: Comp
+          type: TEXT
+          data: |
+            echo "trying" >> '{{Param.Dir}}/tries'
+            [ "$(wc -l < '{{Param.Dir}}/tries')" -gt 2 ] || { echo "license server: all seats are taken"; exit 100; }
+`
+	broken = `specificationVersion: jobtemplate-2023-09
+name: broken
+steps:
+  - name: Render
+    parameterSpace:
+      taskParameterDefinitions:
+        - {name: Frame, type: INT, range: "1-500"}
+    script:
+      actions:
+        onRun: {command: sh, args: ["-c", "exit 3"]}
+`
+)
+
+// A denied licence costs no retry, and a scene that is broken does not run through all its frames.
+func TestLicencesAndBrokenScenes(t *testing.T) {
+	t.Parallel()
+	f := newFolderFarm(t)
+	f.startAgent("ws-01")
+	job := f.submit(f.bundle("unlicensed", unlicensed, `retries: 0
+failures:
+  licenceWait: 200ms
+  signs: [{cause: licence, exitCodes: [100], text: "license server"}]
+`), "-p", "Dir="+f.nas)
+	f.succeed(job.ID)
+	attempts := f.attempts(job.ID)
+	if len(attempts) != 3 || attempts[2].Cause != "licence" || !strings.Contains(attempts[2].Reason, "having printed: license server: all seats are taken") {
+		t.Errorf("attempts: %+v", attempts)
+	}
+
+	job = f.submit(f.bundle("broken", broken, "failures: {pauseAfter: 3}\n"))
+	eventually(t, patience, func() error {
+		if job = f.job(job.ID); job.State != "paused" {
+			return fmt.Errorf("the job is %s: %s", job.State, job.Reason)
+		}
+		return nil
+	})
+	if n := len(f.attempts(job.ID)); n > 6 {
+		t.Errorf("%d attempts at a broken scene", n)
+	}
+	contains(t, "the reason", job.Reason, "3 tasks in a row failed, on 1 node")
+	contains(t, "job why", f.must("job", "why", job.ID), "failed by task error", "avoided by the job: node ws-01 failed 3 of its tasks in a row")
+	contains(t, "node list", f.must("node", "list"), "job "+job.ID+" avoids it")
+	contains(t, "node release", f.must("node", "release", "ws-01"), "ws-01")
+	if _, said, exit := f.run("node", "release", "ws-01"); exit == 0 || !strings.Contains(said, "neither quarantined nor avoided") {
+		t.Errorf("released twice: exit status %d, %s", exit, said)
+	}
+	f.must("node", "drain", "ws-01")
+	contains(t, "node resume", f.must("node", "resume", "ws-01"), "online")
+}
+
 // brood leaves a child that ignores the end of its parent, and waits for ever.
 const brood = `specificationVersion: jobtemplate-2023-09
 name: brood

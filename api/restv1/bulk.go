@@ -18,13 +18,15 @@ type Bulk struct {
 
 // JobChange changes a job while it runs. What is left out stays.
 type JobChange struct {
-	Priority   *int       `json:"priority,omitempty" minimum:"0" maximum:"100"`
-	Queue      *string    `json:"queue,omitempty"`
-	MaxTasks   *int       `json:"maxTasks,omitempty" minimum:"0" doc:"That run at once; 0: any number."`
-	MaxNodes   *int       `json:"maxNodes,omitempty" minimum:"0" doc:"That it uses at once; 0: any number."`
-	Retries    *int       `json:"retries,omitempty" minimum:"0" maximum:"1000"`
-	Deadline   *time.Time `json:"deadline,omitempty"`
-	NoDeadline bool       `json:"noDeadline,omitempty" doc:"Takes the deadline away."`
+	Priority       *int       `json:"priority,omitempty" minimum:"0" maximum:"100"`
+	Queue          *string    `json:"queue,omitempty"`
+	MaxTasks       *int       `json:"maxTasks,omitempty" minimum:"0" doc:"That run at once; 0: any number."`
+	MaxNodes       *int       `json:"maxNodes,omitempty" minimum:"0" doc:"That it uses at once; 0: any number."`
+	Retries        *int       `json:"retries,omitempty" minimum:"0" maximum:"1000"`
+	AvoidNodeAfter *int       `json:"avoidNodeAfter,omitempty" minimum:"1" maximum:"1000" doc:"Failures in a row on a node."`
+	PauseAfter     *int       `json:"pauseAfter,omitempty" minimum:"0" maximum:"1000" doc:"Tasks that fail in a row; 0: never."`
+	Deadline       *time.Time `json:"deadline,omitempty"`
+	NoDeadline     bool       `json:"noDeadline,omitempty" doc:"Takes the deadline away."`
 }
 
 // BulkDone tells what became of the jobs that fitted.

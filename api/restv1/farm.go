@@ -4,20 +4,28 @@ import "time"
 
 // Node is a machine that runs tasks.
 type Node struct {
-	ID        string    `json:"id"`
-	Site      string    `json:"site"`
-	Pool      string    `json:"pool,omitempty" doc:"Empty for a static node."`
-	Instance  string    `json:"instance,omitempty" doc:"The provider's name of it."`
-	State     string    `json:"state" enum:"creating,starting,online,draining,lost,offline,deleting,deleted"`
-	Reason    string    `json:"reason"`
-	Created   time.Time `json:"created"`
-	Joined    time.Time `json:"joined,omitzero"`
-	LastSeen  time.Time `json:"lastSeen,omitzero"`
-	VCPUs     float64   `json:"vcpus"`
-	MemoryMiB uint64    `json:"memoryMiB"`
-	GPUs      uint32    `json:"gpus,omitempty"`
-	Price     float64   `json:"price,omitempty" doc:"Per hour."`
-	Work      []Work    `json:"work" nullable:"false" doc:"What runs on it now."`
+	ID          string    `json:"id"`
+	Site        string    `json:"site"`
+	Pool        string    `json:"pool,omitempty" doc:"Empty for a static node."`
+	Instance    string    `json:"instance,omitempty" doc:"The provider's name of it."`
+	State       string    `json:"state" enum:"creating,starting,online,draining,lost,offline,deleting,deleted"`
+	Reason      string    `json:"reason"`
+	Created     time.Time `json:"created"`
+	Joined      time.Time `json:"joined,omitzero"`
+	LastSeen    time.Time `json:"lastSeen,omitzero"`
+	VCPUs       float64   `json:"vcpus"`
+	MemoryMiB   uint64    `json:"memoryMiB"`
+	GPUs        uint32    `json:"gpus,omitempty"`
+	Price       float64   `json:"price,omitempty" doc:"Per hour."`
+	Quarantined string    `json:"quarantined,omitempty" doc:"Why it gets no work until it is released."`
+	Avoided     []Avoided `json:"avoided,omitempty" nullable:"false" doc:"Jobs that avoid it because it fails their tasks."`
+	Work        []Work    `json:"work" nullable:"false" doc:"What runs on it now."`
+}
+
+// Avoided is a job that avoids a node.
+type Avoided struct {
+	Job string `json:"job"`
+	Why string `json:"why"`
 }
 
 // Work names an attempt that occupies a node.

@@ -107,7 +107,7 @@ type Why struct {
 type WhyReason struct {
 	Step  string `json:"step,omitempty"`
 	Count int64  `json:"count"`
-	Of    string `json:"of" enum:"units,nodes" doc:"What is counted."`
+	Of    string `json:"of" enum:"units,nodes,attempts" doc:"What is counted."`
 	Text  string `json:"text"`
 }
 

@@ -106,17 +106,20 @@ func (c *JobResumeCmd) Run(ctx context.Context, g *Globals) error {
 // JobSetCmd changes jobs while they run.
 type JobSetCmd struct {
 	Which
-	Priority *int    `placeholder:"N" help:"0 to 100, higher first."`
-	ToQueue  *string `placeholder:"QUEUE" help:"Move them to this queue."`
-	MaxTasks *int    `placeholder:"N" help:"Tasks of each that run at once; 0: any number."`
-	MaxNodes *int    `placeholder:"N" help:"Nodes that each uses at once; 0: any number."`
-	Retries  *int    `placeholder:"N" help:"Failed attempts of a task beyond its first."`
-	Deadline string  `placeholder:"TIME" help:"When each is to be done, such as 2027-01-08T09:00:00+01:00, or none."`
+	Priority       *int    `placeholder:"N" help:"0 to 100, higher first."`
+	ToQueue        *string `placeholder:"QUEUE" help:"Move them to this queue."`
+	MaxTasks       *int    `placeholder:"N" help:"Tasks of each that run at once; 0: any number."`
+	MaxNodes       *int    `placeholder:"N" help:"Nodes that each uses at once; 0: any number."`
+	Retries        *int    `placeholder:"N" help:"Failed attempts of a task beyond its first."`
+	AvoidNodeAfter *int    `placeholder:"N" help:"Avoid a node after so many failures in a row there."`
+	PauseAfter     *int    `placeholder:"N" help:"Pause each after so many tasks that fail in a row; 0: never."`
+	Deadline       string  `placeholder:"TIME" help:"When each is to be done, such as 2027-01-08T09:00:00+01:00, or none."`
 }
 
 // Run changes the jobs.
 func (c *JobSetCmd) Run(ctx context.Context, g *Globals) error {
-	change := restv1.JobChange{Priority: c.Priority, Queue: c.ToQueue, MaxTasks: c.MaxTasks, MaxNodes: c.MaxNodes, Retries: c.Retries}
+	change := restv1.JobChange{Priority: c.Priority, Queue: c.ToQueue, MaxTasks: c.MaxTasks, MaxNodes: c.MaxNodes, Retries: c.Retries,
+		AvoidNodeAfter: c.AvoidNodeAfter, PauseAfter: c.PauseAfter}
 	switch c.Deadline {
 	case "":
 	case "none":

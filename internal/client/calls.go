@@ -106,6 +106,13 @@ func (c *Client) Nodes(ctx context.Context, all bool) ([]restv1.Node, error) {
 	return l.Nodes, err
 }
 
+// ChangeNode does something to a node: drain, resume or release.
+func (c *Client) ChangeNode(ctx context.Context, id, verb string) (restv1.Node, error) {
+	var n restv1.Node
+	_, err := c.call(ctx, http.MethodPost, "/nodes/"+url.PathEscape(id)+"/"+verb, nil, "", nil, &n, true)
+	return n, err
+}
+
 // Pools lists elastic pools.
 func (c *Client) Pools(ctx context.Context) ([]restv1.Pool, error) {
 	l, err := get[restv1.PoolList](ctx, c, "/pools", nil)

@@ -174,6 +174,30 @@ func (s *Server) Nodes(ctx context.Context, all bool) ([]restv1.Node, error) {
 	return out, nil
 }
 
+// ChangeNode drains, resumes or releases a node.
+func (s *Server) ChangeNode(ctx context.Context, id, verb string) (restv1.Node, error) {
+	commands := map[string]farm.Command{
+		"drain":   farm.NodeDrain{Node: farm.NodeID(id), Reason: "drained by the user"},
+		"resume":  farm.NodeResume{Node: farm.NodeID(id), Reason: "resumed by the user"},
+		"release": farm.NodeRelease{Node: farm.NodeID(id), Reason: "released by the user"},
+	}
+	c := commands[verb]
+	if c == nil {
+		return restv1.Node{}, fault.New(fault.Invalid, "%q is none of drain, resume and release", verb)
+	}
+	if _, err := s.loop.Do(ctx, c); err != nil {
+		return restv1.Node{}, err
+	}
+	s.planner.wake()
+	nodes, err := s.Nodes(ctx, true)
+	for _, n := range nodes {
+		if n.ID == id {
+			return n, nil
+		}
+	}
+	return restv1.Node{}, cmp.Or(err, fault.New(fault.NotFound, "there is no node %s", id))
+}
+
 // Pools lists the elastic pools.
 func (s *Server) Pools(ctx context.Context) ([]restv1.Pool, error) {
 	var pools []farm.Pool

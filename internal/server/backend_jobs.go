@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -45,10 +46,15 @@ func (s *Server) Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, erro
 	if change := b.Change; change != nil {
 		c.Change = farm.ChangeJob{
 			Priority: change.Priority, MaxTasks: change.MaxTasks, MaxNodes: change.MaxNodes, MaxRetries: change.Retries, Deadline: change.Deadline,
+			AvoidAfter: change.AvoidNodeAfter, StopAfter: change.PauseAfter,
 		}
 		if change.Queue != nil {
 			queue := farm.QueueID(*change.Queue)
 			c.Change.Queue = &queue
+		}
+		if p := change.PauseAfter; p != nil && *p == 0 {
+			never := -1
+			c.Change.StopAfter = &never
 		}
 		if change.NoDeadline {
 			c.Change.Deadline = &time.Time{}
@@ -289,6 +295,12 @@ func whyStep(step farm.StepWhy) []restv1.WhyReason {
 	add(step.Counts.Landing, "units", "waiting for their files to land")
 	add(step.Counts.Fencing, "units", "waiting for a fence")
 	add(step.Counts.Failed, "units", "failed for good")
+	for _, c := range step.Failures {
+		add(int64(c.Attempts), "attempts", fmt.Sprintf("failed by %s, at %d tasks; each has %d retries after it", c.Cause, c.Tasks, c.Retries))
+	}
+	for _, avoided := range step.Avoided {
+		add(1, "nodes", "avoided by the job: "+avoided)
+	}
 	for _, w := range step.WaitsFor {
 		text := "waiting for step " + w.Name + ": " + strconv.FormatInt(w.Succeeded, 10) + " of " + strconv.FormatInt(w.Units, 10) + " done"
 		add(step.Counts.Pending, "units", text)
@@ -297,7 +309,7 @@ func whyStep(step farm.StepWhy) []restv1.WhyReason {
 		add(step.Counts.Pending, "units", after)
 	}
 	for _, held := range step.Held {
-		add(step.Runnable, "units", held)
+		add(max(1, step.Runnable), "units", held)
 	}
 	for _, n := range step.Unfit {
 		add(int64(n.Nodes), "nodes", n.Reason)

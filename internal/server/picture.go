@@ -97,7 +97,7 @@ func homesOf(nodes []farm.NodeView) (homes, map[farm.NodeID]string) {
 			h.capacities[name] = n.Capacity
 		}
 		supplies[n.ID] = h.list[at].Name
-		if n.State == farm.NodeOnline {
+		if n.State == farm.NodeOnline && n.Quarantined == "" {
 			h.list[at].Nodes++
 		}
 	}

@@ -200,7 +200,8 @@ func (s *Server) submitJob(ctx context.Context, e *catalog.Entry, sub restv1.Sub
 	c := farm.SubmitJob{
 		Name: e.Job.Name, Owner: sub.Owner, Project: sub.Project, Queue: farm.QueueID(e.Policy.Queue),
 		Priority: e.Policy.PriorityOr50(), Deadline: e.Policy.DeadlineFrom(now), Estimate: e.Policy.Estimate,
-		MaxRetries: e.Policy.RetriesOr2(), MaxTasks: e.Policy.MaxTasks, MaxNodes: e.Policy.MaxNodes, Spec: spec,
+		MaxRetries: e.Policy.RetriesOr2(), MaxTasks: e.Policy.MaxTasks, MaxNodes: e.Policy.MaxNodes,
+		Failing: e.Policy.Failures.Farm(), Spec: spec,
 	}
 	setDefault(&c.Queue, "default")
 	if sub.Name != "" {

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -91,11 +93,15 @@ func wireWork(a *farm.Attempt, job string) restv1.Work {
 }
 
 func wireNode(n *farm.NodeView) restv1.Node {
-	return restv1.Node{
+	out := restv1.Node{
 		ID: string(n.ID), Site: string(n.Site), Pool: string(n.Pool), Instance: n.Instance, State: n.State.String(), Reason: n.Reason,
 		Created: n.Created, Joined: n.Joined, LastSeen: n.LastSeen, VCPUs: n.Capacity.VCPUs, MemoryMiB: n.Capacity.MemoryMiB,
-		GPUs: n.Capacity.GPUs, Price: n.Price, Work: []restv1.Work{},
+		GPUs: n.Capacity.GPUs, Price: n.Price, Work: []restv1.Work{}, Quarantined: n.Quarantined,
 	}
+	for _, id := range slices.Sorted(maps.Keys(n.Blocked)) {
+		out.Avoided = append(out.Avoided, restv1.Avoided{Job: string(id), Why: n.Blocked[id]})
+	}
+	return out
 }
 
 // numbered bounds how many tasks are looked at to find out whether they count evenly.

@@ -23,7 +23,14 @@ func Nodes(w io.Writer, nodes []restv1.Node, now time.Time) error {
 		if n.MemoryMiB > 0 {
 			memory = size(n.MemoryMiB << 20)
 		}
-		t.row(n.ID, n.Site, n.Pool, n.State, vcpus(n.VCPUs), memory, some(int64(n.GPUs)), ago(n.LastSeen, now), work(n), n.Reason)
+		state, why := n.State, n.Reason
+		if n.Quarantined != "" {
+			state, why = "quarantined", fmt.Sprintf("%s (end it with: spillway node release %s)", n.Quarantined, n.ID)
+		}
+		for _, a := range n.Avoided {
+			why += fmt.Sprintf("; job %s avoids it: %s", a.Job, a.Why)
+		}
+		t.row(n.ID, n.Site, n.Pool, state, vcpus(n.VCPUs), memory, some(int64(n.GPUs)), ago(n.LastSeen, now), work(n), why)
 	}
 	return t.write(w)
 }

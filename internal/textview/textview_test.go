@@ -103,3 +103,13 @@ func TestLiveRedrawsItsBar(t *testing.T) {
 		t.Errorf("a bar without a terminal: %q", b.String())
 	}
 }
+
+func TestQuarantinedNode(t *testing.T) {
+	var b strings.Builder
+	_ = textview.Nodes(&b, []restv1.Node{{ID: "ws-1", Site: "studio", State: "online", Reason: "joined", Quarantined: "fails what succeeds on other nodes",
+		Avoided: []restv1.Avoided{{Job: "j1", Why: "failed 3 of its tasks in a row"}}}}, at(0))
+	is(t, b.String(), `
+NODE  SITE    STATE        WHY
+ws-1  studio  quarantined  fails what succeeds on other nodes (end it with: spillway node release ws-1); job j1 avoids it: failed 3 of its tasks in a row
+`)
+}

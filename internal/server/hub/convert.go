@@ -78,6 +78,15 @@ var causes = map[agentv1.EndCause]farm.Cause{
 	agentv1.EndCause_END_CAUSE_LICENCE:       farm.CauseLicence,
 }
 
+func endCauseOf(cause farm.Cause) agentv1.EndCause {
+	for end, c := range causes {
+		if c == cause {
+			return end
+		}
+	}
+	return agentv1.EndCause_END_CAUSE_UNSPECIFIED
+}
+
 func attemptUpdate(node farm.NodeID, a *agentv1.AttemptUpdate) farm.AttemptUpdate {
 	out := farm.AttemptUpdate{
 		Node: node, Attempt: farm.AttemptID(a.GetAttempt()), Phase: phases[a.GetPhase()], Elapsed: a.GetElapsed().AsDuration(),

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/internal/farm"
 	"github.com/spillway/spillway/internal/fault"
@@ -118,6 +120,17 @@ func runTask(entry *catalog.Entry, a *farm.Attempt, step string, stale []farm.St
 			Location: string(o.Location), Path: o.Path, Check: o.Check.KindOrAuto(), Width: o.Check.Width, Height: o.Check.Height,
 			Refuse: o.Check.Flaws(),
 		})
+	}
+	if idle := entry.Policy.NoProgressOf(step); idle > 0 {
+		task.NoProgress = durationpb.New(idle)
+	}
+	for i := range entry.Policy.Failures.Signs {
+		s := &entry.Policy.Failures.Signs[i]
+		sign := &agentv1.FailureSign{Cause: endCauseOf(s.CauseOf()), Text: s.Text}
+		for _, code := range s.ExitCodes {
+			sign.ExitCodes = append(sign.ExitCodes, int32(code))
+		}
+		task.Signs = append(task.Signs, sign)
 	}
 	for _, p := range stale {
 		task.Refresh = append(task.Refresh, &agentv1.StoragePath{Location: string(p.Location), Path: p.Path})

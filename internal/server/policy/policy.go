@@ -24,7 +24,8 @@ type Policy struct {
 	MaxNodes   int             `yaml:"maxNodes" json:"maxNodes,omitempty"` // that it uses at once; 0: any number
 	Estimate   float64         `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit of the widest step
 	After      []string        `yaml:"after" json:"after,omitempty"`       // jobs that must have succeeded
-	Assets     []Pattern       `yaml:"assets" json:"assets,omitempty"`     // shared by all tasks; files or folders
+	Failures   Failures        `yaml:"failures" json:"failures,omitzero"`
+	Assets     []Pattern       `yaml:"assets" json:"assets,omitempty"` // shared by all tasks; files or folders
 	Steps      map[string]Step `yaml:"steps" json:"steps,omitempty"`
 }
 
@@ -35,6 +36,8 @@ type Step struct {
 	Check    Check        `yaml:"check" json:"check,omitzero"`        // of each output
 	Estimate float64      `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit, if known
 	After    []Dependency `yaml:"after" json:"after,omitempty"`
+	// NoProgress is how long a task may do nothing; 0: what the job says.
+	NoProgress config.Duration `yaml:"noProgress" json:"noProgress,omitzero"`
 	// Limits are the seats that each running task takes, by the name of the limit.
 	Limits map[string]int `yaml:"limits" json:"limits,omitempty"`
 }
@@ -199,7 +202,7 @@ func (s *Step) Validate() error {
 			return config.At("limits", fault.New(fault.Invalid, "a task takes at least 1 of limit %s, not %d", name, seats))
 		}
 	}
-	return nil
+	return checkNoProgress(s.NoProgress)
 }
 
 // Validate says what the types don't; config.Decode calls it.

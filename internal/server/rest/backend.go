@@ -56,6 +56,9 @@ type Fleet interface {
 	Attempt(ctx context.Context, id string) (restv1.Attempt, error)
 	// Nodes returns nodes by site and name; deleted ones only with all.
 	Nodes(ctx context.Context, all bool) ([]restv1.Node, error)
+	// ChangeNode does something to a node: drain (nothing new), resume (ends that), release (ends its quarantine and the blocks
+	// of jobs). Conflict: its state forbids it.
+	ChangeNode(ctx context.Context, id, verb string) (restv1.Node, error)
 	Pools(ctx context.Context) ([]restv1.Pool, error)
 	// EvaluateAutoscale evaluates a formula for a pool and changes nothing. A formula that is wrong, or fails, is an answer with
 	// an Error in it. NotFound: no such pool. Invalid: neither the request nor the pool has a formula; samples of unknown variables.

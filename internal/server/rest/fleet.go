@@ -17,6 +17,10 @@ type nodesQuery struct {
 	All bool `query:"all" doc:"Deleted ones too."`
 }
 
+type nodePath struct {
+	ID string `path:"id" maxLength:"128"`
+}
+
 type poolPath struct {
 	ID string `path:"id" maxLength:"128"`
 }
@@ -50,6 +54,15 @@ func (s *server) fleetRoutes(api huma.API) {
 		}
 		return restv1.NodeList{Nodes: out}, err
 	})
+	for verb, says := range map[string]string{
+		"drain": "Give a node nothing new", "resume": "Give a drained node work again", "release": "End a node's quarantine, and forget what it failed",
+	} {
+		endpoint(s, api, http.MethodPost, "/nodes/{id}/"+verb, says, func(ctx context.Context, in *nodePath) (restv1.Node, error) {
+			n, err := s.Fleet.ChangeNode(ctx, in.ID, verb)
+			n.Work = some(n.Work)
+			return n, err
+		})
+	}
 	endpoint(s, api, http.MethodGet, "/pools", "List elastic pools", func(ctx context.Context, _ *struct{}) (restv1.PoolList, error) {
 		pools, err := s.Fleet.Pools(ctx)
 		return restv1.PoolList{Pools: some(pools)}, err

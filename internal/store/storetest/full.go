@@ -29,16 +29,18 @@ func Full() farm.Batch {
 		Jobs: []farm.Job{{
 			ID: "j1", Name: "shot", Owner: "mara", Queue: "q", Priority: 50, State: farm.JobPaused, Reason: "r", Submitted: at,
 			Deadline: at, Estimate: 8.5, MaxRetries: 2, MaxTasks: 3, MaxNodes: 4, Key: "k",
+			Failing:  farm.FailurePolicy{Retries: map[farm.Cause]int{farm.CauseMemory: 3}, AvoidAfter: 2, StopAfter: -1, MemoryFactor: 1.5, LicenceWait: time.Minute},
+			Setbacks: []farm.Setback{{Step: 1, Unit: 2, Node: "n1"}},
 		}},
 		Steps: []farm.StepRecord{{StepRef: farm.StepRef{Job: "j1", Step: 0}, Step: farm.Step{
 			Name: "Render", Units: 10_000_000, DependsOn: []int{1}, Needs: needs, Estimate: farm.Estimate{Count: 2, Mean: 1.5, M2: 0.25},
 			BySite: map[farm.SiteID]farm.Estimate{"cloud": {Count: 1}}, Expected: 2, HasOwn: true, Limits: map[farm.LimitID]int{"nuke": 1}, Succeeded: set,
-			Failures: map[int64]int{4711: 2}, BackOff: map[int64]time.Time{4711: at},
+			Failures: map[int64]int{4711: 2}, ByCause: map[int64]map[farm.Cause]int{4711: {farm.CauseTask: 2}}, HeldUntil: at, Denials: 1, Raised: 6000, BackOff: map[int64]time.Time{4711: at},
 		}}},
 		Attempts: []farm.Attempt{{
 			ID: "a1", Unit: farm.UnitRef{StepRef: farm.StepRef{Job: "j1"}, Unit: 4711}, Number: 2, Node: "n1", Site: "cloud", Session: "s1",
 			State: farm.AttemptFencing, Reason: "r", Cause: farm.CauseNodeLost, Epoch: 3, Assigned: at, Started: at, Ended: at, ExitCode: -1,
-			RunTime: time.Second, CPUTime: time.Millisecond, MaxRSS: 1, LogSize: 2, Expected: []farm.StoragePath{path},
+			RunTime: time.Second, CPUTime: time.Millisecond, MaxRSS: 1, LogSize: 2, Raised: 3, Expected: []farm.StoragePath{path},
 			Inputs:  []farm.StoragePath{path},
 			Outputs: []farm.Output{{StoragePath: path, Size: 10, SHA256: "ab", Kind: "image/png", Width: 480, Height: 270, Receipt: receipt}},
 			Removed: []farm.Removed{{StoragePath: path, Size: 3}},
@@ -50,6 +52,7 @@ func Full() farm.Batch {
 			Capacity: farm.Capacity{VCPUs: 2, MemoryMiB: 1, Amounts: map[string]float64{"licence": 1}, Attributes: map[string][]string{"attr.os": {"linux"}}},
 			Mounts:   []farm.MountSession{{Location: "nas", Filer: "cloud", ID: 1 << 63, Dead: true}},
 			Blocked:  map[farm.JobID]string{"j1": "because"}, Failures: map[farm.JobID]int{"j1": 3},
+			Accused: map[string]string{"mara": "because"}, Quarantined: "because",
 		}},
 		Pools: []farm.Pool{{ID: "p", Site: "cloud", Min: 1, Max: 2, Wanted: 2, Reason: "r", Decided: at, Stopped: true, Created: 9}},
 		Primings: []farm.Priming{{
@@ -57,7 +60,7 @@ func Full() farm.Batch {
 		}},
 		Decisions: []farm.Decision{{ID: "d1", At: at, Pool: "p", Have: 1, Want: 2, Reason: "r", Cap: "c"}},
 		Limits: []farm.Limit{{
-			ID: "nuke", Seats: 3, PerNode: true, Settle: time.Minute, TTL: time.Hour, Stale: farm.StaleHold, External: 1, Reported: at, Overdue: true,
+			ID: "nuke", Seats: 3, PerNode: true, Settle: time.Minute, TTL: time.Hour, Stale: farm.StaleHold, External: 1, Reported: at, Overdue: true, DeniedUntil: at, Denials: 2,
 			Settling: []farm.Settling{{Node: "n1", Seats: 2, Until: at}},
 		}},
 		Queues: []farm.Queue{{

@@ -185,3 +185,28 @@ func (f *Farm) Filers(ctx context.Context) ([]restv1.Filer, error) {
 	defer unlock()
 	return slices.Clone(f.filers), nil
 }
+
+// ChangeNode drains, resumes or releases a node.
+func (f *Farm) ChangeNode(ctx context.Context, id, verb string) (restv1.Node, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return restv1.Node{}, err
+	}
+	defer unlock()
+	n := f.nodes[id]
+	if n == nil {
+		return restv1.Node{}, fault.New(fault.NotFound, "no node %q", id)
+	}
+	switch {
+	case verb == "drain" && n.State == "online":
+		n.State = "draining"
+	case verb == "resume" && n.State == "draining":
+		n.State = "online"
+	case verb == "release" && n.Quarantined != "":
+		n.Quarantined, n.Avoided = "", nil
+	default:
+		return restv1.Node{}, fault.New(fault.Conflict, "node %s is %s", id, n.State)
+	}
+	f.record(restv1.Event{Kind: "node", Node: id, To: n.State, Reason: verb})
+	return *n, nil
+}

@@ -315,6 +315,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/nodes/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a node nothing new */
+        post: operations["post-nodes-id-drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/nodes/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a node's quarantine, and forget what it failed */
+        post: operations["post-nodes-id-release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/nodes/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a drained node work again */
+        post: operations["post-nodes-id-resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/pictures": {
         parameters: {
             query?: never;
@@ -637,6 +688,10 @@ export interface components {
         AutoscaleSampleList: {
             samples: components["schemas"]["AutoscaleSample"][];
         };
+        Avoided: {
+            job: string;
+            why: string;
+        };
         Bulk: {
             /** @description Must be set for a filter that gives nothing. */
             all?: boolean;
@@ -810,6 +865,11 @@ export interface components {
             submitted: string;
         };
         JobChange: {
+            /**
+             * Format: int64
+             * @description Failures in a row on a node.
+             */
+            avoidNodeAfter?: number;
             /** Format: date-time */
             deadline?: string;
             /**
@@ -824,6 +884,11 @@ export interface components {
             maxTasks?: number;
             /** @description Takes the deadline away. */
             noDeadline?: boolean;
+            /**
+             * Format: int64
+             * @description Tasks that fail in a row; 0: never.
+             */
+            pauseAfter?: number;
             /** Format: int64 */
             priority?: number;
             queue?: string;
@@ -934,6 +999,8 @@ export interface components {
             token: string;
         };
         Node: {
+            /** @description Jobs that avoid it because it fails their tasks. */
+            avoided?: components["schemas"]["Avoided"][];
             /** Format: date-time */
             created: string;
             /** Format: int32 */
@@ -954,6 +1021,8 @@ export interface components {
              * @description Per hour.
              */
             price?: number;
+            /** @description Why it gets no work until it is released. */
+            quarantined?: string;
             reason: string;
             site: string;
             /** @enum {string} */
@@ -1373,7 +1442,7 @@ export interface components {
              * @description What is counted.
              * @enum {string}
              */
-            of: "units" | "nodes";
+            of: "units" | "nodes" | "attempts";
             step?: string;
             text: string;
         };
@@ -2046,6 +2115,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-nodes-id-drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-nodes-id-release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-nodes-id-resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
                 };
             };
             /** @description A problem */
