@@ -49,6 +49,7 @@ type Counts struct {
 	Succeeded int64 `json:"succeeded"`
 	Failed    int64 `json:"failed"`
 	Canceled  int64 `json:"canceled"`
+	Skipped   int64 `json:"skipped,omitempty" doc:"Of the succeeded: held for done by a user."`
 }
 
 // Forecast says when a job is expected to be done.
@@ -94,6 +95,7 @@ type Unit struct {
 	Progress     float64           `json:"progress,omitempty" doc:"0 to 1, of the running attempt."`
 	Seconds      float64           `json:"seconds,omitempty" doc:"Run time of the newest attempt."`
 	Reason       string            `json:"reason,omitempty"`
+	Skipped      bool              `json:"skipped,omitempty" doc:"A user held it for done."`
 }
 
 // Why explains what a job waits for. It is the scheduler's own word.
@@ -111,6 +113,39 @@ type WhyReason struct {
 	Text  string `json:"text"`
 }
 
+// Order says which of a step's tasks start first, in one of three ways.
+type Order struct {
+	By      string `json:"by,omitempty" enum:"ascending,descending,middleOut,binary"`
+	Every   int64  `json:"every,omitempty" minimum:"1" doc:"Every so-manieth first, then the rest."`
+	Frames  string `json:"frames,omitempty" doc:"These first, in this order, then the rest." example:"1-100x10"`
+	Dialect string `json:"dialect,omitempty" doc:"In which Frames is written; openjd if empty." example:"deadline"`
+}
+
+// OrderChange changes the order of a job's tasks.
+type OrderChange struct {
+	Step  string `json:"step,omitempty" doc:"By name; empty: every step that the order fits."`
+	Order Order  `json:"order"`
+}
+
+// TaskChange does something to those tasks of a job that fit all that is given.
+type TaskChange struct {
+	Verb      string   `json:"verb" enum:"skip,requeue"`
+	Step      string   `json:"step,omitempty" doc:"By name; empty: all steps."`
+	Tasks     string   `json:"tasks,omitempty" maxLength:"100000" doc:"Frame numbers where the step counts through one integer, else indexes from 0; needs the step unless there is but one." example:"5,10-20:2"`
+	States    []string `json:"states,omitempty" nullable:"false" enum:"pending,running,failed,canceled" doc:"None: all of these."`
+	Elsewhere bool     `json:"elsewhere,omitempty" doc:"With requeue: the job avoids the nodes where they run, or last ran, from now on."`
+	DryRun    bool     `json:"dryRun,omitempty"`
+}
+
+// TasksDone tells how many tasks were meant, by the state they were in.
+type TasksDone struct {
+	Pending  int64 `json:"pending"`
+	Running  int64 `json:"running"`
+	Failed   int64 `json:"failed"`
+	Canceled int64 `json:"canceled"`
+	Landing  int64 `json:"landing" doc:"Left alone: their files are on the way."`
+}
+
 // Submission asks for a job.
 type Submission struct {
 	Template   string            `json:"template" minLength:"1" doc:"Open Job Description job template, YAML or JSON text."`
@@ -119,5 +154,6 @@ type Submission struct {
 	Name       string            `json:"name,omitempty" maxLength:"256" doc:"Instead of the template's name."`
 	Owner      string            `json:"owner,omitempty" maxLength:"128"`
 	Project    string            `json:"project,omitempty" maxLength:"128"`
+	Order      *Order            `json:"order,omitempty" doc:"Of the tasks of every step that it fits and that has none of its own."`
 	After      []string          `json:"after,omitempty" nullable:"false" maxItems:"1000" doc:"Ids of jobs that must have succeeded first."`
 }

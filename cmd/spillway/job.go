@@ -26,20 +26,23 @@ type JobCmd struct {
 	Pause  JobPauseCmd  `cmd:"" help:"Start nothing new of jobs."`
 	Resume JobResumeCmd `cmd:"" help:"End a pause."`
 	Set    JobSetCmd    `cmd:"" help:"Change jobs while they run: priority, queue, bounds, deadline."`
+	Order  JobOrderCmd  `cmd:"" help:"Change which tasks of a job start first, while it runs."`
 	Why    JobWhyCmd    `cmd:"" help:"Explain what a job waits for."`
 }
 
 // JobSubmitCmd submits a job.
 type JobSubmitCmd struct {
-	Bundle    string   `arg:"" name:"bundle" help:"Folder with template.yaml and spillway.yaml, or a template file."`
-	Parameter []string `short:"p" sep:"none" placeholder:"NAME=VALUE" help:"Value of a job parameter; may be repeated."`
-	Policy    string   `placeholder:"FILE" help:"The spillway.yaml to use instead of the bundle's."`
-	Name      string   `help:"Name of the job, instead of the template's."`
-	Project   string   `help:"Project the job belongs to."`
-	Owner     string   `env:"USER" help:"Owner of the job."`
-	After     []string `placeholder:"JOB" sep:"none" help:"Start it when this job has succeeded; may be repeated."`
-	Key       string   `help:"Idempotency key: the same key never makes a second job."`
-	Follow    bool     `short:"f" help:"Show what happens until the job is over; exit 1 if it does not succeed."`
+	Bundle          string   `arg:"" name:"bundle" help:"Folder with template.yaml and spillway.yaml, or a template file."`
+	Parameter       []string `short:"p" sep:"none" placeholder:"NAME=VALUE" help:"Value of a job parameter; may be repeated."`
+	Frames          string   `placeholder:"DIALECT:LIST" help:"Frames, and their order, as deadline, opencue, openjd, maya or blender writes them."`
+	FramesParameter string   `default:"Frames" placeholder:"NAME" help:"The job parameter that takes the frames."`
+	Policy          string   `placeholder:"FILE" help:"The spillway.yaml to use instead of the bundle's."`
+	Name            string   `help:"Name of the job, instead of the template's."`
+	Project         string   `help:"Project the job belongs to."`
+	Owner           string   `env:"USER" help:"Owner of the job."`
+	After           []string `placeholder:"JOB" sep:"none" help:"Start it when this job has succeeded; may be repeated."`
+	Key             string   `help:"Idempotency key: the same key never makes a second job."`
+	Follow          bool     `short:"f" help:"Show what happens until the job is over; exit 1 if it does not succeed."`
 }
 
 // Run submits the job.
@@ -92,6 +95,11 @@ func (c *JobSubmitCmd) submission() (restv1.Submission, error) {
 	}
 	for _, p := range c.Parameter {
 		if err := client.SetParameter(&s, p, here); err != nil {
+			return s, err
+		}
+	}
+	if c.Frames != "" {
+		if err := setFrames(&s, c.FramesParameter, c.Frames); err != nil {
 			return s, err
 		}
 	}

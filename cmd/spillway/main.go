@@ -28,6 +28,7 @@ type cli struct {
 	Demo       DemoCmd       `cmd:"" help:"Render a real shot on a small hybrid farm on this machine."`
 	Filer      FilerCmd      `cmd:"" help:"Export storage to nodes, cached on a local disk."`
 	Job        JobCmd        `cmd:"" help:"Submit jobs and look after them."`
+	Task       TaskCmd       `cmd:"" help:"Skip or requeue tasks."`
 	Limit      LimitCmd      `cmd:"" help:"Set limits, such as licences, and see who takes of them."`
 	Node       NodeCmd       `cmd:"" help:"Look after nodes."`
 	Pool       PoolCmd       `cmd:"" help:"Look after elastic pools."`

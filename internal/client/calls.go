@@ -41,6 +41,20 @@ func (c *Client) Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, erro
 	return done, err
 }
 
+// Tasks skips or requeues tasks of a job.
+func (c *Client) Tasks(ctx context.Context, id string, change restv1.TaskChange) (restv1.TasksDone, error) {
+	var done restv1.TasksDone
+	_, err := c.call(ctx, http.MethodPost, "/jobs/"+url.PathEscape(id)+"/tasks", nil, "", change, &done, false)
+	return done, err
+}
+
+// Order changes the order of a job's tasks.
+func (c *Client) Order(ctx context.Context, id string, change restv1.OrderChange) (restv1.Job, error) {
+	var j restv1.Job
+	_, err := c.call(ctx, http.MethodPost, "/jobs/"+url.PathEscape(id)+"/order", nil, "", change, &j, true)
+	return j, err
+}
+
 // Jobs lists jobs, newest first; an empty state means all.
 func (c *Client) Jobs(ctx context.Context, state string, limit int) ([]restv1.Job, error) {
 	l, err := get[restv1.JobList](ctx, c, "/jobs", query("state", state, "limit", limit))

@@ -61,7 +61,7 @@ func (f *Farm) follow(s *step, unit int64) {
 		}
 		w.step.waits.Remove(u)
 		if _, held := w.step.rec.BackOff[u]; !held && !w.step.settled(u) {
-			w.step.taken.Remove(u)
+			w.step.release(u)
 		}
 	}
 }

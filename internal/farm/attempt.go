@@ -117,6 +117,8 @@ func (f *Farm) finish(now time.Time, a *attempt, to AttemptState, cause Cause, r
 	s.rec.Active.Remove(unit)
 	is := UnitPending
 	switch {
+	case f.settleSkipped(s, unit, to == AttemptSucceeded):
+		is, reason = UnitSucceeded, "skipped by a user"
 	case to == AttemptSucceeded:
 		is = UnitSucceeded
 		s.rec.Succeeded.Add(unit)
@@ -129,7 +131,7 @@ func (f *Farm) finish(now time.Time, a *attempt, to AttemptState, cause Cause, r
 	case to == AttemptFailed:
 		is, reason = f.failed(now, a, cause, reason)
 	default:
-		s.taken.Remove(unit)
+		s.release(unit)
 	}
 	f.touchStep(s)
 	f.emitUnit(now, s, unit, was, is, reason)

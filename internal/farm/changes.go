@@ -146,6 +146,7 @@ const keepRoom = 4096
 func cloneStep(s *Step) Step {
 	c := *s
 	c.Active, c.Succeeded, c.Failed, c.Canceled = s.Active.Clone(), s.Succeeded.Clone(), s.Failed.Clone(), s.Canceled.Clone()
+	c.Skipped = s.Skipped.Clone()
 	c.Failures, c.BackOff, c.BySite = maps.Clone(s.Failures), maps.Clone(s.BackOff), maps.Clone(s.BySite)
 	c.ByCause = maps.Clone(s.ByCause)
 	return c

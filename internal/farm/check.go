@@ -53,6 +53,13 @@ func (s *step) check() error {
 	if union.Len() != sum {
 		return fmt.Errorf("a unit is in two sets")
 	}
+	for first, last := range s.rec.Skipped.Runs {
+		for u := first; u <= last; u++ {
+			if !s.rec.Succeeded.Contains(u) && !s.rec.Active.Contains(u) {
+				return fmt.Errorf("unit %d is skipped, and neither done nor on its way", u)
+			}
+		}
+	}
 	for u, causes := range s.rec.ByCause {
 		sum := 0
 		for cause, n := range causes {

@@ -29,6 +29,7 @@ type NewStep struct {
 	After     []Dependency
 	Needs     Requirements
 	HasOwn    bool
+	Order     Order
 	Limits    map[LimitID]int // seats that each running task takes
 	Estimate  float64         // seconds a unit, as the submitter expects; 0: unknown
 }

@@ -97,7 +97,7 @@ func (p *FailurePolicy) stopAfter() int {
 func (f *Farm) failed(now time.Time, a *attempt, cause Cause, reason string) (UnitState, string) {
 	s, unit := a.step, a.rec.Unit.Unit
 	if cause == CauseLicence {
-		s.taken.Remove(unit)
+		s.release(unit)
 		return UnitPending, f.denied(now, a) + ": " + reason
 	}
 	n, all := s.countFailure(unit, cause)

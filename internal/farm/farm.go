@@ -125,7 +125,7 @@ func (f *Farm) Tick(now time.Time) bool {
 		if until, ok := b.step.rec.BackOff[b.unit]; ok && until.Equal(b.until) {
 			delete(b.step.rec.BackOff, b.unit)
 			if !b.step.waits.Contains(b.unit) {
-				b.step.taken.Remove(b.unit)
+				b.step.release(b.unit)
 			}
 			f.touchStep(b.step)
 			changed = true

@@ -24,6 +24,8 @@ type step struct {
 	rec   Step
 	// taken holds the units that cannot be assigned now: those in the record's sets, those in back-off, and waits.
 	taken     UnitSet
+	freed     UnitSet // not taken any more, though the walk may have passed them
+	walk      order
 	waits     UnitSet // pending units that wait for single units of other steps
 	followers []follower
 	last      map[int64]*attempt // each tried unit's newest attempt
@@ -80,6 +82,15 @@ func (s *step) pending() int64 {
 	return s.rec.Units - s.rec.Active.Len() - s.rec.Succeeded.Len() - s.rec.Failed.Len() - s.rec.Canceled.Len()
 }
 
+// skipped is the number of units that are held for done.
+func (s *step) skipped() int64 {
+	if s.rec.Skipped.IsZero() {
+		return 0
+	}
+	both := s.rec.Skipped.And(&s.rec.Succeeded)
+	return both.Len()
+}
+
 func (s *step) complete() bool { return s.rec.Succeeded.Len() == s.rec.Units }
 
 // free is the number of units that could be assigned now if the step is ready.
@@ -114,6 +125,8 @@ func (s *step) doomed() bool {
 // retake rebuilds taken from the record.
 func (s *step) retake() {
 	s.taken.Clear()
+	s.freed.Clear()
+	s.walk = order{}
 	for _, set := range []*UnitSet{&s.rec.Active, &s.rec.Succeeded, &s.rec.Failed, &s.rec.Canceled} {
 		s.taken.AddSet(set)
 	}
@@ -126,7 +139,7 @@ func (s *step) retake() {
 func (s *step) counts() Counts {
 	return Counts{
 		Pending: s.pending(), Assigned: s.assigned, Running: s.running, Landing: s.landing, Fencing: s.fencing,
-		Succeeded: s.rec.Succeeded.Len(), Failed: s.rec.Failed.Len(), Canceled: s.rec.Canceled.Len(),
+		Succeeded: s.rec.Succeeded.Len(), Failed: s.rec.Failed.Len(), Canceled: s.rec.Canceled.Len(), Skipped: s.skipped(),
 	}
 }
 

@@ -32,15 +32,24 @@ func (f *Farm) blame(now time.Time, a *attempt, cause Cause, reason string) {
 	if n.rec.Failures[id] < j.rec.Failing.avoidAfter() || n.rec.Blocked[id] != "" {
 		return
 	}
-	if n.rec.Blocked == nil {
-		n.rec.Blocked = map[JobID]string{}
-	}
-	n.rec.Blocked[id] = fmt.Sprintf("failed %d of its tasks in a row, last: %s", n.rec.Failures[id], reason)
-	j.avoids = append(j.avoids, n)
-	f.emit(Event{At: now, Kind: "node", Node: n.rec.ID, Job: id, Reason: "blocked for the job: " + n.rec.Blocked[id]})
+	f.avoid(now, n, j, fmt.Sprintf("failed %d of its tasks in a row, last: %s", n.rec.Failures[id], reason))
 	if slices.ContainsFunc(j.steps, func(s *step) bool { return s.rec.Succeeded.Len() > 0 }) {
 		f.accuse(now, n, j)
 	}
+}
+
+// avoid keeps a job off a node, as long as another could do its work.
+func (f *Farm) avoid(now time.Time, n *node, j *job, reason string) {
+	if n.rec.Blocked[j.rec.ID] != "" || n.rec.State == NodeDeleted {
+		return
+	}
+	if n.rec.Blocked == nil {
+		n.rec.Blocked = map[JobID]string{}
+	}
+	n.rec.Blocked[j.rec.ID] = reason
+	j.avoids = append(j.avoids, n)
+	f.touchNode(n)
+	f.emit(Event{At: now, Kind: "node", Node: n.rec.ID, Job: j.rec.ID, Reason: "blocked for the job: " + reason})
 }
 
 // clearNode forgets what was held against a node on which a task of the job has succeeded.
@@ -58,6 +67,9 @@ func (f *Farm) clearNode(n *node, j *job) {
 
 // accuse holds against a node that it fails a job which succeeds elsewhere.
 func (f *Farm) accuse(now time.Time, n *node, j *job) {
+	if n.rec.Failures[j.rec.ID] < j.rec.Failing.avoidAfter() { // a user keeps the job off it
+		return
+	}
 	if n.rec.Accused[j.rec.Owner] != "" || n.rec.State == NodeDeleted {
 		return
 	}
@@ -85,7 +97,7 @@ func (f *Farm) accuse(now time.Time, n *node, j *job) {
 func (f *Farm) pardon(j *job) {
 	j.avoids = nil
 	for _, n := range f.nodeList {
-		if n.rec.Failures[j.rec.ID] > 0 {
+		if n.rec.Failures[j.rec.ID] > 0 || n.rec.Blocked[j.rec.ID] != "" {
 			delete(n.rec.Failures, j.rec.ID)
 			delete(n.rec.Blocked, j.rec.ID)
 			n.tidy()

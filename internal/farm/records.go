@@ -52,11 +52,14 @@ type Step struct {
 	BySite    map[SiteID]Estimate `json:"bySite,omitempty"`
 	Expected  float64             `json:"expected,omitempty"` // seconds a unit as the submitter says; 0: unknown
 	HasOwn    bool                `json:"hasOwn,omitempty"`   // units name inputs of their own, to be primed before each
+	Order     Order               `json:"order,omitzero"`     // in which tasks start
 	Limits    map[LimitID]int     `json:"limits,omitempty"`   // seats that each running task takes
 	Active    UnitSet             `json:"active,omitzero"`    // assigned, landing or fencing: an attempt record says which
 	Succeeded UnitSet             `json:"succeeded,omitzero"`
 	Failed    UnitSet             `json:"failed,omitzero"`
 	Canceled  UnitSet             `json:"canceled,omitzero"`
+	// Skipped are units that a user held for done: those that have succeeded, or will when their attempt has ended.
+	Skipped UnitSet `json:"skipped,omitzero"`
 	// Failures counts the failed attempts of units that have any.
 	Failures map[int64]int `json:"failures,omitempty"`
 	// ByCause counts them by cause.

@@ -235,7 +235,7 @@ func (f *Farm) fitting(s *step) []*group {
 // cannot be told.
 func (f *Farm) assign(now time.Time, s *step, n *node) bool {
 	j := s.job
-	unit, ok := NextMissing(0, s.rec.Units, &s.taken)
+	unit, ok := s.nextUnit()
 	if !ok {
 		return false
 	}

@@ -124,7 +124,7 @@ func (s *sim) trouble() {
 			Name: "shot", Priority: s.roll(3) * 50, MaxRetries: s.roll(3),
 			Spec: farm.JobSpec{Assets: []farm.StoragePath{{Location: nas, Path: "textures"}}},
 			Steps: []farm.NewStep{
-				{Name: "Render", Units: int64(1 + s.roll(9)), HasOwn: s.roll(2) == 0, Limits: map[farm.LimitID]int{"renderer": 1}},
+				{Name: "Render", Units: int64(1 + s.roll(9)), Order: farm.Order{Kind: []farm.OrderKind{"", farm.OrderDescending, farm.OrderMiddleOut, farm.OrderBinary}[s.roll(4)]}, HasOwn: s.roll(2) == 0, Limits: map[farm.LimitID]int{"renderer": 1}},
 				{Name: "Comp", Units: int64(1 + s.roll(9)), After: s.after()},
 				{Name: "Encode", Units: 1, DependsOn: []int{0}, Limits: [...]map[farm.LimitID]int{nil, {"encoder": 1}, {"encoder": 1, "renderer": 1}}[s.roll(3)]},
 			},
@@ -151,7 +151,10 @@ func (s *sim) trouble() {
 				farm.ChangeJob{
 					Job: j, Priority: ptr(s.roll(100)), Queue: ptr([]farm.QueueID{"default", "night"}[s.roll(2)]), MaxTasks: ptr(s.roll(4)), MaxNodes: ptr(s.roll(3)),
 				},
-			}[s.roll(5)]
+				farm.ChangeOrder{Job: j, Orders: map[int]farm.Order{0: {Kind: []farm.OrderKind{"", farm.OrderDescending, farm.OrderBinary}[s.roll(3)]}}},
+				farm.ForTasks{Job: j, Verb: farm.TaskSkip, States: []farm.UnitState{farm.UnitState(s.roll(2)), farm.UnitFailed}},
+				farm.ForTasks{Job: j, Verb: farm.TaskRequeue, Elsewhere: s.roll(2) == 0},
+			}[s.roll(8)]
 			_, _ = s.f.Apply(s.now, c) // may be a conflict
 		}
 	case 14:

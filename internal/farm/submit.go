@@ -50,7 +50,7 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 	for i, n := range c.Steps {
 		s := &step{job: j, index: i, last: map[int64]*attempt{}, rec: Step{
 			Name: n.Name, Units: n.Units, DependsOn: slices.Clone(n.DependsOn), After: slices.Clone(n.After), Needs: n.Needs, Expected: n.Estimate, HasOwn: n.HasOwn,
-			Limits: maps.Clone(n.Limits),
+			Limits: maps.Clone(n.Limits), Order: n.Order,
 		}}
 		f.setNeeds(s)
 		j.steps = append(j.steps, s)
@@ -91,6 +91,9 @@ func (c *SubmitJob) validate() error {
 		return err
 	}
 	for i, s := range c.Steps {
+		if err := s.Order.check(s.Units); err != nil {
+			return fault.Wrap(fault.Invalid, err, "step "+s.Name)
+		}
 		if s.Units < 1 || s.Units > maxUnit {
 			return fault.New(fault.Invalid, "step %s has %d tasks, not between 1 and %d", s.Name, s.Units, int64(maxUnit))
 		}

@@ -114,6 +114,29 @@ func (s *UnitSet) Next(u int64) (int64, bool) {
 	return max(u, s.runs[i].first), true
 }
 
+// And returns the units that are in both sets.
+func (s *UnitSet) And(o *UnitSet) UnitSet {
+	var out UnitSet
+	for i, j := 0, 0; i < len(s.runs) && j < len(o.runs); {
+		a, b := s.runs[i], o.runs[j]
+		out.AddRange(max(a.first, b.first), min(a.last, b.last))
+		if a.last < b.last {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}
+
+// last returns the largest unit.
+func (s *UnitSet) last() (int64, bool) {
+	if len(s.runs) == 0 {
+		return 0, false
+	}
+	return s.runs[len(s.runs)-1].last, true
+}
+
 // NextMissing returns the smallest unit in [from, n) that is in none of the sets.
 func NextMissing(from, n int64, sets ...*UnitSet) (int64, bool) {
 	u := from

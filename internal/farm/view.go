@@ -18,6 +18,7 @@ type Counts struct {
 	Succeeded int64 `json:"succeeded"`
 	Failed    int64 `json:"failed"`
 	Canceled  int64 `json:"canceled"`
+	Skipped   int64 `json:"skipped,omitempty"` // of the succeeded: held for done by a user
 }
 
 // JobView is a job as it stands, with the counts of its steps.
@@ -38,6 +39,7 @@ type UnitView struct {
 	Started      time.Time    `json:"started,omitzero"`
 	Ended        time.Time    `json:"ended,omitzero"`
 	Reason       string       `json:"reason,omitempty"`
+	Skipped      bool         `json:"skipped,omitempty"` // a user held it for done
 }
 
 // NodeView is a node with what it is doing.
@@ -70,7 +72,7 @@ func (s *step) static() Step {
 	r := &s.rec
 	return Step{
 		Name: r.Name, Units: r.Units, DependsOn: r.DependsOn, After: r.After, Needs: s.needs, Estimate: r.Estimate, BySite: maps.Clone(r.BySite),
-		Expected: r.Expected, HasOwn: r.HasOwn, Limits: r.Limits,
+		Expected: r.Expected, HasOwn: r.HasOwn, Limits: r.Limits, Order: r.Order,
 	}
 }
 
@@ -123,7 +125,7 @@ func (s *step) unit(u int64) UnitView {
 	v := UnitView{Unit: u}
 	switch {
 	case s.rec.Succeeded.Contains(u):
-		v.State = UnitSucceeded
+		v.State, v.Skipped = UnitSucceeded, s.rec.Skipped.Contains(u)
 	case s.rec.Failed.Contains(u):
 		v.State = UnitFailed
 	case s.rec.Canceled.Contains(u):

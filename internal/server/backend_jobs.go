@@ -209,7 +209,7 @@ func (s *Server) Units(ctx context.Context, id string, step int, from int64, lim
 func (s *Server) wireUnit(entry *catalog.Entry, step int, u farm.UnitView, attempts map[farm.AttemptID]farm.Attempt) restv1.Unit {
 	out := restv1.Unit{
 		Unit: u.Unit, State: u.State.String(), Attempt: string(u.Attempt), Number: u.Attempts, Node: string(u.Node), Site: string(u.Site),
-		Reason: u.Reason,
+		Reason: u.Reason, Skipped: u.Skipped,
 	}
 	out.Params, _ = entry.Values(step, u.Unit)
 	a, ok := attempts[u.Attempt]

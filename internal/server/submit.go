@@ -101,6 +101,15 @@ func (s *Server) compile(ctx context.Context, sub restv1.Submission) (*catalog.E
 	if err := checkRules(entry); err != nil {
 		return nil, err
 	}
+	if sub.Order != nil {
+		order, err := policyOrder(*sub.Order)
+		if err != nil {
+			return nil, err
+		}
+		if err := orderSteps(entry, order); err != nil {
+			return nil, err
+		}
+	}
 	return entry, s.checkPaths(ctx, t, params)
 }
 
@@ -213,6 +222,9 @@ func (s *Server) submitJob(ctx context.Context, e *catalog.Entry, sub restv1.Sub
 			Name: step.Name, Units: step.Tasks.Len(), DependsOn: step.DependsOn, Needs: needs(step.Requirements),
 			HasOwn: e.HasOwn(i), Estimate: e.Policy.Steps[step.Name].Estimate,
 			Limits: limitsOf(e.Policy.Steps[step.Name].Limits),
+		}
+		if n.Order, err = orderOf(e, i, e.Policy.Steps[step.Name].Order); err != nil {
+			return c, fault.Wrap(fault.KindOf(err), err, fmt.Sprintf("spillway.yaml: steps.%s.order", step.Name))
 		}
 		if n.After, err = s.after(ctx, e, i); err != nil {
 			return c, err

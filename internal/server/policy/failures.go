@@ -54,7 +54,7 @@ func (f *Failures) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(f.Retries)) {
 		if _, ok := causes[name]; !ok {
 			err := fault.New(fault.Invalid, "%q is no cause that has retries", name)
-			return config.At("retries", fault.WithHint(err, "those that have: %s", strings.Join(slices.Sorted(maps.Keys(causes)), ", ")))
+			return config.At("retries", withHint(fault.WithHint(err, "those that have: %s", strings.Join(slices.Sorted(maps.Keys(causes)), ", "))))
 		}
 		if n := f.Retries[name]; n < 0 || n > maxRetries {
 			return config.At("retries", fault.New(fault.Invalid, "retries %d is not between 0 and %d", n, maxRetries))
@@ -98,7 +98,7 @@ func (s *Sign) Validate() error {
 		}
 	}
 	if _, err := regexp.Compile(s.Text); err != nil {
-		return config.At("text", fault.WithHint(fault.Wrap(fault.Invalid, err, "text"), "the syntax is RE2's: https://github.com/google/re2/wiki/Syntax"))
+		return config.At("text", withHint(fault.WithHint(fault.Wrap(fault.Invalid, err, "text"), "the syntax is RE2's: https://github.com/google/re2/wiki/Syntax")))
 	}
 	return nil
 }

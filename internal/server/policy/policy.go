@@ -36,6 +36,7 @@ type Step struct {
 	Check    Check        `yaml:"check" json:"check,omitzero"`        // of each output
 	Estimate float64      `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit, if known
 	After    []Dependency `yaml:"after" json:"after,omitempty"`
+	Order    *Order       `yaml:"order" json:"order,omitempty"` // nil: by number
 	// NoProgress is how long a task may do nothing; 0: what the job says.
 	NoProgress config.Duration `yaml:"noProgress" json:"noProgress,omitzero"`
 	// Limits are the seats that each running task takes, by the name of the limit.

@@ -24,6 +24,10 @@ type Jobs interface {
 	Retry(ctx context.Context, id string) (restv1.Job, error)
 	// Bulk does something to every job that fits, in one transaction; those of which it is refused are told of.
 	Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, error)
+	// Tasks skips or requeues tasks. Conflict: the job has succeeded or is canceled.
+	Tasks(ctx context.Context, id string, c restv1.TaskChange) (restv1.TasksDone, error)
+	// Order changes the order of a job's tasks while it runs. Invalid: no step that it fits. Conflict: the job has ended.
+	Order(ctx context.Context, id string, c restv1.OrderChange) (restv1.Job, error)
 	// Jobs returns jobs without their parameters, newest first.
 	Jobs(ctx context.Context, f JobFilter) ([]restv1.Job, error)
 	// Job returns one job with everything known of it.

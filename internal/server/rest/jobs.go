@@ -70,12 +70,28 @@ func (s *server) jobRoutes(api huma.API) {
 	endpoint(s, api, http.MethodPost, "/jobs/{id}/retry", "Run failed and canceled units again", func(ctx context.Context, in *jobPath) (restv1.Job, error) {
 		return s.Jobs.Retry(ctx, in.ID)
 	})
+	endpoint(s, api, http.MethodPost, "/jobs/{id}/order", "Change which tasks of a job start first", func(ctx context.Context, in *orderRequest) (restv1.Job, error) {
+		return s.Jobs.Order(ctx, in.ID, in.Body)
+	})
+	endpoint(s, api, http.MethodPost, "/jobs/{id}/tasks", "Skip or requeue tasks of a job", func(ctx context.Context, in *tasksRequest) (restv1.TasksDone, error) {
+		return s.Jobs.Tasks(ctx, in.ID, in.Body)
+	})
 	endpoint(s, api, http.MethodPost, "/jobs/bulk", "Cancel, retry, pause, resume or change many jobs at once", s.bulk)
 	endpoint(s, api, http.MethodGet, "/jobs/{id}/why", "Explain what a job waits for", func(ctx context.Context, in *jobPath) (restv1.Why, error) {
 		w, err := s.Jobs.Why(ctx, in.ID)
 		w.Reasons = some(w.Reasons)
 		return w, err
 	})
+}
+
+type orderRequest struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body restv1.OrderChange
+}
+
+type tasksRequest struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body restv1.TaskChange
 }
 
 type bulkRequest struct{ Body restv1.Bulk }

@@ -35,7 +35,8 @@ func Full() farm.Batch {
 		Steps: []farm.StepRecord{{StepRef: farm.StepRef{Job: "j1", Step: 0}, Step: farm.Step{
 			Name: "Render", Units: 10_000_000, DependsOn: []int{1}, Needs: needs, Estimate: farm.Estimate{Count: 2, Mean: 1.5, M2: 0.25},
 			BySite: map[farm.SiteID]farm.Estimate{"cloud": {Count: 1}}, Expected: 2, HasOwn: true, Limits: map[farm.LimitID]int{"nuke": 1}, Succeeded: set,
-			Failures: map[int64]int{4711: 2}, ByCause: map[int64]map[farm.Cause]int{4711: {farm.CauseTask: 2}}, HeldUntil: at, Denials: 1, Raised: 6000, BackOff: map[int64]time.Time{4711: at},
+			Failures: map[int64]int{4711: 2}, ByCause: map[int64]map[farm.Cause]int{4711: {farm.CauseTask: 2}}, HeldUntil: at, Denials: 1, Raised: 6000,
+			Order: farm.Order{Kind: farm.OrderStrides, Strides: []farm.Stride{{First: 9, Last: 1, Step: -2}}}, BackOff: map[int64]time.Time{4711: at},
 		}}},
 		Attempts: []farm.Attempt{{
 			ID: "a1", Unit: farm.UnitRef{StepRef: farm.StepRef{Job: "j1"}, Unit: 4711}, Number: 2, Node: "n1", Site: "cloud", Session: "s1",

@@ -113,6 +113,17 @@ func (f *Farm) Retry(ctx context.Context, id string) (restv1.Job, error) {
 	})
 }
 
+// Tasks changes nothing.
+func (f *Farm) Tasks(ctx context.Context, id string, _ restv1.TaskChange) (restv1.TasksDone, error) {
+	_, err := f.act(ctx, id, func(*job) error { return nil })
+	return restv1.TasksDone{}, err
+}
+
+// Order accepts any order.
+func (f *Farm) Order(ctx context.Context, id string, _ restv1.OrderChange) (restv1.Job, error) {
+	return f.act(ctx, id, func(*job) error { return nil })
+}
+
 func (f *Farm) act(ctx context.Context, id string, do func(*job) error) (restv1.Job, error) {
 	unlock, err := f.lock(ctx)
 	if err != nil {
