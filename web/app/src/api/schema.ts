@@ -178,6 +178,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{id}/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change which tasks of a job start first */
+        post: operations["post-jobs-id-order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{id}/pictures": {
         parameters: {
             query?: never;
@@ -206,6 +223,23 @@ export interface paths {
         put?: never;
         /** Run failed and canceled units again */
         post: operations["post-jobs-id-retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Skip or requeue tasks of a job */
+        post: operations["post-jobs-id-tasks"];
         delete?: never;
         options?: never;
         head?: never;
@@ -738,6 +772,11 @@ export interface components {
             pending: number;
             /** Format: int64 */
             running: number;
+            /**
+             * Format: int64
+             * @description Of the succeeded: held for done by a user.
+             */
+            skipped?: number;
             /** Format: int64 */
             succeeded: number;
         };
@@ -1044,6 +1083,30 @@ export interface components {
             /** @example Frame */
             parameter: string;
         };
+        Order: {
+            /** @enum {string} */
+            by?: "ascending" | "descending" | "middleOut" | "binary";
+            /**
+             * @description In which Frames is written; openjd if empty.
+             * @example deadline
+             */
+            dialect?: string;
+            /**
+             * Format: int64
+             * @description Every so-manieth first, then the rest.
+             */
+            every?: number;
+            /**
+             * @description These first, in this order, then the rest.
+             * @example 1-100x10
+             */
+            frames?: string;
+        };
+        OrderChange: {
+            order: components["schemas"]["Order"];
+            /** @description By name; empty: every step that the order fits. */
+            step?: string;
+        };
         Output: {
             /** Format: int32 */
             height?: number;
@@ -1274,6 +1337,8 @@ export interface components {
             after?: string[];
             /** @description Instead of the template's name. */
             name?: string;
+            /** @description Of the tasks of every step that it fits and that has none of its own. */
+            order?: components["schemas"]["Order"];
             owner?: string;
             /** @description Values of the template's job parameters. */
             parameters?: {
@@ -1303,6 +1368,37 @@ export interface components {
             /** @description Of all jobs that are not over. */
             units: components["schemas"]["Counts"];
             version: string;
+        };
+        TaskChange: {
+            dryRun?: boolean;
+            /** @description With requeue: the job avoids the nodes where they run, or last ran, from now on. */
+            elsewhere?: boolean;
+            /** @description None: all of these. */
+            states?: ("pending" | "running" | "failed" | "canceled")[];
+            /** @description By name; empty: all steps. */
+            step?: string;
+            /**
+             * @description Frame numbers where the step counts through one integer, else indexes from 0; needs the step unless there is but one.
+             * @example 5,10-20:2
+             */
+            tasks?: string;
+            /** @enum {string} */
+            verb: "skip" | "requeue";
+        };
+        TasksDone: {
+            /** Format: int64 */
+            canceled: number;
+            /** Format: int64 */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Left alone: their files are on the way.
+             */
+            landing: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            running: number;
         };
         Token: {
             /** Format: date-time */
@@ -1398,6 +1494,8 @@ export interface components {
              */
             seconds?: number;
             site?: string;
+            /** @description A user held it for done. */
+            skipped?: boolean;
             /** @enum {string} */
             state: "pending" | "assigned" | "running" | "landing" | "fencing" | "succeeded" | "failed" | "canceled";
             /**
@@ -1838,6 +1936,41 @@ export interface operations {
             };
         };
     };
+    "post-jobs-id-order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-jobs-id-pictures": {
         parameters: {
             query?: {
@@ -1889,6 +2022,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-jobs-id-tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TasksDone"];
                 };
             };
             /** @description A problem */
