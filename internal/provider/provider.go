@@ -45,4 +45,5 @@ type Instance struct {
 	ID      string // the provider's own name of it
 	Running bool   // false: it exists, but nothing runs on it
 	Created time.Time
+	Failure error // why it will never run, where the provider learned that after it had accepted the machine; nil: it runs, or may yet
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/identity"
 	"github.com/spillway/spillway/internal/provider"
+	"github.com/spillway/spillway/internal/provider/azure"
 	"github.com/spillway/spillway/internal/server/policy"
 )
 
@@ -89,9 +90,10 @@ type Site struct {
 type Pool struct {
 	Name     string          `yaml:"name,required"`
 	Site     string          `yaml:"site,required"`
-	Provider string          `yaml:"provider"` // process
+	Provider string          `yaml:"provider"` // process or azure
 	Command  []string        `yaml:"command"`  // of the process provider
 	CPUs     []int           `yaml:"cpus"`     // that its processes are bound to in turn
+	Azure    *azure.Spec     `yaml:"azure"`    // of the azure provider
 	Min      int             `yaml:"min"`
 	Max      int             `yaml:"max,required"`
 	Capacity Capacity        `yaml:"capacity"`
@@ -242,7 +244,7 @@ func (c *Config) checkStorage() error {
 
 func (c *Config) checkPools() error {
 	names := map[string]bool{}
-	for _, p := range c.Pools {
+	for i, p := range c.Pools {
 		switch {
 		case names[p.Name]:
 			return fault.New(fault.Invalid, "two pools are named %q", p.Name)
@@ -250,10 +252,8 @@ func (c *Config) checkPools() error {
 			return fault.New(fault.Invalid, "pool %q wants at least %d and at most %d nodes", p.Name, p.Min, p.Max)
 		case !c.hasSite(p.Site):
 			return fault.New(fault.Invalid, "pool %q is at site %q, from which no storage location can be reached", p.Name, p.Site)
-		case p.Provider != "" && p.Provider != "process":
-			return fault.New(fault.Invalid, "pool %q has the provider %q; this release has: process", p.Name, p.Provider)
-		case len(p.Command) == 0 && c.Providers[p.Name] == nil:
-			return fault.New(fault.Invalid, "pool %q of the process provider has no command", p.Name)
+		case c.checkProvider(&c.Pools[i]) != nil:
+			return c.checkProvider(&c.Pools[i])
 		case p.Price < 0:
 			return fault.New(fault.Invalid, "pool %q has a negative price", p.Name)
 		}

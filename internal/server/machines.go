@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/identity"
 	"github.com/spillway/spillway/internal/provider"
-	"github.com/spillway/spillway/internal/provider/process"
 	"github.com/spillway/spillway/internal/server/effect"
 	"github.com/spillway/spillway/internal/server/join"
 )
@@ -30,17 +28,12 @@ type machines struct {
 	places map[farm.PoolID]map[farm.NodeID]int
 }
 
-// newMachines makes the providers that the configuration names.
-func newMachines(c *Config) (*machines, error) {
+// newMachines makes the providers that the configuration names, for the farm with that CA (PEM).
+func newMachines(c *Config, ca []byte) (*machines, error) {
 	m := &machines{providers: map[farm.PoolID]provider.Provider{}, places: map[farm.PoolID]map[farm.NodeID]int{}}
-	for _, p := range c.Pools {
-		if c.Providers[p.Name] != nil {
-			m.providers[farm.PoolID(p.Name)] = c.Providers[p.Name]
-			continue
-		}
-		made, err := process.New(process.Config{
-			Dir: filepath.Join(c.Dir, "pools", p.Name), Command: p.Command, CPUs: p.CPUs, Log: c.Log.With("pool", p.Name),
-		})
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		made, err := c.provider(p, ca)
 		if err != nil {
 			return nil, err
 		}
@@ -170,13 +163,17 @@ func (s *Server) sweepPool(ctx context.Context, pool farm.PoolID, p provider.Pro
 		return err
 	}
 	for _, machine := range have {
-		wanted := false
+		wanted, boots := false, false
 		err := s.loop.View(ctx, func(f *farm.Farm) {
 			n, ok := f.Node(farm.NodeID(machine.Name))
 			wanted = ok && n.State != farm.NodeDeleted
+			boots = ok && (n.State == farm.NodeCreating || n.State == farm.NodeStarting)
 		})
 		if err != nil {
 			return err
+		}
+		if boots && machine.Failure != nil {
+			s.tell(ctx, farm.NodeDrain{Node: farm.NodeID(machine.Name), Stop: true, Reason: "its machine failed: " + machine.Failure.Error()})
 		}
 		if !wanted {
 			s.config.Log.Warn("deleting a machine that no record wants", "pool", pool, "machine", machine.Name)

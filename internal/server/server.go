@@ -133,7 +133,7 @@ func (s *Server) openParts() (err error) {
 		return err
 	}
 	s.filers = newFilers(&s.config, s.ring)
-	if s.machines, err = newMachines(&s.config); err != nil {
+	if s.machines, err = newMachines(&s.config, s.ca.PEM()); err != nil {
 		return err
 	}
 	if s.scalers, err = openScalers(&s.config); err != nil {
