@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,27 @@ const vmMark = "SPILLWAY_TEST_VM"
 type vmHost struct {
 	f  *testFarm
 	wg sync.WaitGroup
+
+	mu       sync.Mutex
+	metadata map[string]*armtest.Metadata // of each machine; guarded by mu
+}
+
+// serve starts a machine's metadata service and returns its URL.
+func (h *vmHost) serve(m armtest.Machine) string {
+	service := armtest.NewMetadata(m.Name, m.ID)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.metadata[m.Name] = service
+	at := httptest.NewServer(service)
+	h.f.t.Cleanup(at.Close)
+	return at.URL
+}
+
+// of returns a machine's metadata service.
+func (h *vmHost) of(name string) *armtest.Metadata {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.metadata[name]
 }
 
 func (h *vmHost) mark(name string) string { return filepath.Join(h.f.dir, "vm", name) }
@@ -42,7 +64,7 @@ func (h *vmHost) boot(m armtest.Machine) {
 			return
 		}
 		var unit string
-		here := strings.NewReplacer(`"/etc/spillway/`, `"`+dir+"/etc/spillway/", `"/var/lib/`, `"`+dir+"/var/lib/")
+		here := strings.NewReplacer("http://169.254.169.254", h.serve(m), `"/etc/spillway/`, `"`+dir+"/etc/spillway/", `"/var/lib/`, `"`+dir+"/var/lib/")
 		for _, f := range c.WriteFiles {
 			path := filepath.Join(dir, f.Path)
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -81,15 +103,12 @@ func (h *vmHost) halt(name string) {
 }
 
 // azureFarm is a farm without nodes of its own and a pool of an emulated Azure.
-func azureFarm(t *testing.T, more string, set func(*armtest.Cloud)) (*testFarm, *armtest.Cloud) {
+func azureFarm(t *testing.T) (*testFarm, *armtest.Cloud, *vmHost) {
 	t.Helper()
 	f := newFarm(t)
-	host := &vmHost{f: f}
+	host := &vmHost{f: f, metadata: map[string]*armtest.Metadata{}}
 	cloud := armtest.New(t, func(c *armtest.Cloud) {
-		c.Started, c.Ended = host.boot, host.halt
-		if set != nil {
-			set(c)
-		}
+		c.Started, c.Ended, c.Polls, c.Takes = host.boot, host.halt, 2, 300*time.Millisecond
 	})
 	t.Cleanup(func() {
 		for _, name := range cloud.Names() {
@@ -122,9 +141,9 @@ pools:
       image: Debian:debian-12:12-gen2:latest
       subnet: /subscriptions/x/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/render
       program: {path: %q}
-%s`, f.nas, f.nas, f.nas, cloud.URL, armtest.Subscription, armtest.Group, spillway(t), more))
+`, f.nas, f.nas, f.nas, cloud.URL, armtest.Subscription, armtest.Group, spillway(t)))
 	f.startServer()
-	return f, cloud
+	return f, cloud, host
 }
 
 const twoFrames = `
@@ -143,7 +162,7 @@ steps:
 // TestAzureScaleSet runs a job on virtual machines of an emulated Resource Manager: they are made, join by what cloud-init
 // gives them, work, and are deleted, over a server that is killed meanwhile.
 func TestAzureScaleSet(t *testing.T) {
-	f, cloud := azureFarm(t, "", func(c *armtest.Cloud) { c.Polls, c.Takes = 2, 300*time.Millisecond })
+	f, cloud, _ := azureFarm(t)
 	job := f.submit(f.bundle("two", twoFrames, ""))
 	eventually(t, patience, func() error {
 		if cloud.Made() == 0 {
@@ -167,5 +186,39 @@ func TestAzureScaleSet(t *testing.T) {
 	})
 	if made := cloud.Made(); made > 2 {
 		t.Errorf("%d machines were made for a pool of at most 2", made)
+	}
+}
+
+// TestAzurePreemption takes a spot machine back while it renders: its frame runs again on another one, at no retry's cost.
+func TestAzurePreemption(t *testing.T) {
+	f, cloud, host := azureFarm(t)
+	script := fmt.Sprintf(`
+specificationVersion: jobtemplate-2023-09
+name: long frame
+steps:
+  - name: render
+    script:
+      actions:
+        onRun: {command: sh, args: ["-c", "[ -e %[1]s/again ] && exit 0; touch %[1]s/again; sleep 1000"]}
+`, f.nas)
+	job := f.submit(f.bundle("long", script, "retries: 0\n"))
+	eventually(t, patience, func() error { _, err := os.Stat(filepath.Join(f.nas, "again")); return err })
+	first := f.attempts(job.ID)[0]
+	var machine string
+	for _, name := range cloud.Names() {
+		if strings.HasPrefix(name, first.Node+"-") {
+			machine = name
+		}
+	}
+	host.of(machine).Schedule(armtest.Event{
+		ID: "e1", Type: "Preempt", Resources: []string{machine}, NotBefore: time.Now().Add(2 * time.Second), Approved: func() { cloud.Evict(machine) },
+	})
+	f.succeed(job.ID)
+	all := f.attempts(job.ID)
+	if len(all) != 2 || all[0].Node == first.Node || all[1].State == "failed" {
+		t.Errorf("attempts: %+v", all)
+	}
+	if got := host.of(machine).Approved(); len(got) != 1 {
+		t.Errorf("approved: %v", got)
 	}
 }

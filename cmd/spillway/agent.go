@@ -26,6 +26,7 @@ type AgentCmd struct {
 	CPUList       string       `name:"cpu-list" help:"Keep to these CPUs, such as 0 or 0-3,8."`
 	Mount         string       `enum:"auto,kernel,fuse" default:"auto" help:"How storage is mounted: auto, kernel or fuse."`
 	MountCache    config.Bytes `placeholder:"SIZE" help:"Keep so much of the files that are read through FUSE mounts on the node's disk, in the node's directory."`
+	Metadata      string       `placeholder:"URL" help:"Address of Azure's instance metadata service, http://169.254.169.254: leave in good order before this machine is taken away."`
 	StopWithAgent bool         `help:"On SIGTERM end what runs and detach the storage, instead of leaving both to the next agent."`
 }
 
@@ -52,7 +53,7 @@ func (c *AgentCmd) Run(ctx context.Context, g *Globals) error {
 	return agent.Run(ctx, agent.Config{
 		Server: g.Server, Dir: c.Dir, Name: c.Name, Site: c.Site, Pool: c.Pool, Instance: c.Instance, Token: token, CA: ca,
 		VCPUs: c.VCPUs, MemoryMiB: uint64(c.Memory) >> 20, CPUs: cpus, Mount: agent.MountKind(c.Mount), MountCache: int64(c.MountCache),
-		StopWithAgent: c.StopWithAgent, Version: version, Command: []string{self},
+		Metadata: c.Metadata, StopWithAgent: c.StopWithAgent, Version: version, Command: []string{self},
 		Ready: func() {
 			line, _ := json.Marshal(map[string]any{"node": c.Name, "site": c.Site, "pid": os.Getpid()})
 			fmt.Fprintf(g.Out, "ready %s\n", line)

@@ -11,11 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
 	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/api/spillway/agent/v1/agentv1connect"
 	"github.com/spillway/spillway/internal/agent/nodehelper"
+	"github.com/spillway/spillway/internal/agent/notice"
 	"github.com/spillway/spillway/internal/agent/process"
 	"github.com/spillway/spillway/internal/agent/session"
 	"github.com/spillway/spillway/internal/agent/supervise"
@@ -73,8 +72,13 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	links.Go(func() { n.stayConnected(base, client, rand.Text()) })
 	links.Go(func() { n.uploads.run(base, client) })
 	links.Go(func() { renew(base, keys, client, identityDir, log) })
+	cloud := notice.NewAzure(c.Metadata, log)
+	defer cloud.Close()
+	if c.Metadata != "" {
+		links.Go(func() { n.hear(base, cloud) })
+	}
 
-	n.waitForEnd(ctx)
+	n.waitForEnd(ctx, cloud)
 	end()
 	links.Wait()
 	n.work.Wait()
@@ -86,7 +90,7 @@ func newNode(ctx context.Context, c Config, h *home, log *slog.Logger) *node {
 	n := &node{
 		config: c, home: h, out: newOutbox(), uploads: newUploads(log), log: log, ctx: ctx, hierarchy: hierarchy(),
 		attempts: make(map[string]*attempt), sessions: make(map[string]*sessionHandle), forgotten: make(map[string]bool),
-		stop: make(chan struct{}), changed: make(chan struct{}),
+		stop: make(chan struct{}), changed: make(chan struct{}), heard: make(chan struct{}),
 	}
 	n.mounts = &mounts{
 		config: c, home: h, out: n.out, log: log, lost: n.storageLost, ctx: ctx,
@@ -112,27 +116,31 @@ func (n *node) environment() []string {
 }
 
 // waitForEnd returns when the agent is to end: after a signal with what runs left alone, or after everything has ended.
-func (n *node) waitForEnd(ctx context.Context) {
+func (n *node) waitForEnd(ctx context.Context, cloud *notice.Azure) {
 	select {
 	case <-n.stop:
 		n.log.Info("draining: what runs is finished, then the agent ends")
-		n.await(ctx, n.idle)
+		n.await(ctx, func() bool { return n.idle() || n.warned() })
+	case <-n.heard:
 	case <-ctx.Done():
 		if !n.config.StopWithAgent {
 			n.log.Info("the agent ends; sessions and mounts stay for the next one")
 			return
 		}
 	}
-	n.tearDown()
+	if n.warned() {
+		n.leave(cloud)
+		return
+	}
+	n.tearDown("the agent stops")
 }
 
 // tearDown ends what runs, leaves the sessions, lets the server know everything and detaches the storage.
-func (n *node) tearDown() {
+func (n *node) tearDown(reason string) {
 	n.mu.Lock()
 	n.draining = true
 	n.mu.Unlock()
-	n.out.put("draining", &agentv1.Report{Report: &agentv1.Report_Draining{Draining: &agentv1.Draining{
-		Reason: "the agent stops", Deadline: durationpb.New(settleTimeout)}}})
+	n.sayDraining(reason, settleTimeout)
 	n.cancelAll(&session.Cancel{Cause: session.Agent, Reason: "the node is stopped", Grace: shutdownGrace})
 	ctx, cancel := context.WithTimeout(n.ctx, endTimeout)
 	defer cancel()

@@ -35,6 +35,7 @@ type Config struct {
 	Mount         MountKind
 	MountCache    int64 // bytes of files that FUSE mounts keep on the node's disk; 0: none
 	StopWithAgent bool
+	Metadata      string // URL of Azure's instance metadata service, which says when the machine is taken away; empty: nobody says
 	Version       string
 	LogCap        int64 // bytes of one attempt's log; 0: the default
 

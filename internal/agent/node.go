@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
+	"github.com/spillway/spillway/internal/agent/notice"
 	"github.com/spillway/spillway/internal/agent/session"
 )
 
@@ -33,6 +34,8 @@ type node struct {
 	forgotten map[string]bool // attempts that the server let go; a late order must not run them again
 	draining  bool
 	stop      chan struct{} // closed when a Drain order says stop
+	heard     chan struct{} // closed when the cloud is about to take the machine away, after event was set
+	event     notice.Event
 	changed   chan struct{} // closed and replaced when an attempt or session ends
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spillway/spillway/internal/identity"
 	"github.com/spillway/spillway/internal/provider"
 	"github.com/spillway/spillway/internal/provider/azure"
+	"github.com/spillway/spillway/internal/server/effect"
 	"github.com/spillway/spillway/internal/server/policy"
 )
 
@@ -43,6 +44,8 @@ type Config struct {
 	Log     *slog.Logger `yaml:"-"`
 	// SamplePeriod is the time between two samples for formulas; 0: that of Azure Batch, 30 s.
 	SamplePeriod time.Duration `yaml:"-"`
+	// Backoff bounds the pauses between tries of what is owed to filers and providers; zero: the usual ones.
+	Backoff effect.Backoff `yaml:"-"`
 	// Providers are used for the pools of these names instead of those that the file describes.
 	Providers map[string]provider.Provider `yaml:"-"`
 }
@@ -160,6 +163,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Listen, "127.0.0.1:7410")
 	setDefault(&c.Lease, config.Duration(15*time.Second))
 	setDefault(&c.Beat, min(config.Duration(3*time.Second), c.Lease/4))
+	setDefault(&c.Backoff, effect.Backoff{First: 500 * time.Millisecond, Max: 15 * time.Second})
 	setDefault(&c.Planner.Interval, config.Duration(5*time.Second))
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -206,7 +206,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	workCtx, stopWork := context.WithCancel(ctx)
 	defer stopWork()
 	s.effects = effect.New(workCtx, effect.Config{
-		Lanes: s.config.lanes(), Backoff: effect.Backoff{First: 500 * time.Millisecond, Max: 15 * time.Second}, Log: s.config.Log,
+		Lanes: s.config.lanes(), Backoff: s.config.Backoff, Log: s.config.Log,
 	})
 	ended := make(chan error, 2)
 	go func() { ended <- s.loop.Run(loopCtx) }()

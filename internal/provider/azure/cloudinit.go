@@ -19,7 +19,8 @@ const (
 	unitFile   = "/etc/systemd/system/spillway-agent.service"
 	agentDir   = "/var/lib/spillway/agent"
 	usualPath  = "/usr/local/bin/spillway"
-	customMost = 65535 // bytes of custom data before base64
+	metadata   = "http://169.254.169.254" // of every machine of Azure
+	customMost = 65535                    // bytes of custom data before base64
 )
 
 // cloudConfig is the part of cloud-init's cloud-config that is used. It is written as JSON, which YAML includes.
@@ -73,7 +74,7 @@ func unit(path string, s *Spec, spec *provider.Spec) string {
 	args := []string{
 		path, "agent", "--server", spec.Server, "--ca", caFile, "--token-file", tokenFile, "--dir", agentDir, "--name", spec.Name,
 		"--site", spec.Site, "--pool", spec.Pool, "--instance", spec.Name, "--vcpus", strconv.FormatFloat(spec.VCPUs, 'f', -1, 64),
-		"--memory", strconv.FormatUint(spec.Memory, 10) + "MiB", "--mount", orElse(s.Mount, "auto"),
+		"--memory", strconv.FormatUint(spec.Memory, 10) + "MiB", "--mount", orElse(s.Mount, "auto"), "--metadata", metadata,
 	}
 	for i, a := range args {
 		args[i] = quote(a)
@@ -82,10 +83,11 @@ func unit(path string, s *Spec, spec *provider.Spec) string {
 Description=Spillway agent
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart=%s
-Restart=always
+Restart=on-failure
 RestartSec=2
 KillMode=process
 Delegate=yes
