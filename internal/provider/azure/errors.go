@@ -118,10 +118,10 @@ func kindOfCode(code string, status int) fault.Kind {
 	if kind, ok := codes[code]; ok {
 		return kind
 	}
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return fault.Denied
-	case status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
 		return fault.Invalid
 	default: // 409: something else is being done to it; 429; 5xx
 		return fault.Unavailable

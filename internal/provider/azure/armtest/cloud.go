@@ -69,13 +69,12 @@ type Refusal struct {
 }
 
 type resource struct {
-	body     map[string]any
-	id       string
-	cores    int
-	runs     bool
-	state    string // provisioning: Creating, Succeeded, Failed, Deleting
-	failed   *Refusal
-	deleting string // the operation that deletes it
+	body   map[string]any
+	id     string
+	cores  int
+	runs   bool
+	state  string // provisioning: Creating, Succeeded, Failed, Deleting
+	failed *Refusal
 }
 
 type operation struct {
@@ -185,7 +184,7 @@ func (c *Cloud) route(w http.ResponseWriter, r *http.Request) {
 }
 
 // begin starts an operation and points to it. c.mu is held.
-func (c *Cloud) begin(w http.ResponseWriter, finish func() *Refusal) string {
+func (c *Cloud) begin(w http.ResponseWriter, finish func() *Refusal) {
 	id := uuid.NewString()
 	op := &operation{polls: c.Polls, finish: finish}
 	c.operations[id] = op
@@ -199,7 +198,6 @@ func (c *Cloud) begin(w http.ResponseWriter, finish func() *Refusal) string {
 	}
 	w.Header().Set("Azure-AsyncOperation", c.URL+"/operations/"+id+"?api-version=2025-04-01")
 	w.Header().Set("Retry-After-Ms", "5")
-	return id
 }
 
 // poll looks at an operation, which is done after some looks.
