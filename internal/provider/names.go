@@ -1,18 +1,18 @@
-package process
+package provider
 
 import (
 	"context"
 	"sync"
 )
 
-// nameLocks is a lock for each name. The zero value is ready.
-type nameLocks struct {
+// Names is a lock for each name. The zero value is ready.
+type Names struct {
 	mu   sync.Mutex
 	held map[string]chan struct{} // guarded by mu; closed when the name is free
 }
 
-// lock waits for a name; the caller calls unlock once.
-func (l *nameLocks) lock(ctx context.Context, name string) (unlock func(), err error) {
+// Lock waits for a name; the caller calls unlock once.
+func (l *Names) Lock(ctx context.Context, name string) (unlock func(), err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -36,7 +36,7 @@ func (l *nameLocks) lock(ctx context.Context, name string) (unlock func(), err e
 	}
 }
 
-func (l *nameLocks) unlock(name string, free chan struct{}) {
+func (l *Names) unlock(name string, free chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.held, name)

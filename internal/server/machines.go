@@ -23,6 +23,10 @@ const (
 type machines struct {
 	providers map[farm.PoolID]provider.Provider
 
+	// busy has a machine's calls one after the other: a create that was called off may still be on its way, and a deletion
+	// must not overtake it.
+	busy provider.Names
+
 	// mu guards places: the position in its pool that each machine was given, which decides about its CPUs or zone.
 	mu     sync.Mutex
 	places map[farm.PoolID]map[farm.NodeID]int
@@ -96,6 +100,11 @@ func (s *Server) creation(o farm.OwedCreate) effect.Effect {
 			if err != nil {
 				return err
 			}
+			unlock, err := s.machines.busy.Lock(ctx, string(node.ID))
+			if err != nil {
+				return err
+			}
+			defer unlock()
 			call, cancel := context.WithTimeout(ctx, createLimit)
 			defer cancel()
 			made, err := p.Create(call, provider.Spec{
@@ -127,6 +136,11 @@ func (s *Server) deletion(node farm.Node) effect.Effect {
 			if err != nil {
 				return err
 			}
+			unlock, err := s.machines.busy.Lock(ctx, string(node.ID))
+			if err != nil {
+				return err
+			}
+			defer unlock()
 			call, cancel := context.WithTimeout(ctx, createLimit)
 			defer cancel()
 			if err := p.Delete(call, string(node.ID)); err != nil {

@@ -44,7 +44,7 @@ type Config struct {
 // Provider makes processes. It implements provider.Provider.
 type Provider struct {
 	c    Config
-	busy nameLocks // one change of a machine at a time
+	busy provider.Names // one change of a machine at a time
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -96,7 +96,7 @@ func (p *Provider) Create(ctx context.Context, spec provider.Spec) (provider.Ins
 	if len(p.c.Command) == 0 {
 		return provider.Instance{}, fault.New(fault.Invalid, "the pool %s has no command", spec.Pool)
 	}
-	unlock, err := p.busy.lock(ctx, spec.Name)
+	unlock, err := p.busy.Lock(ctx, spec.Name)
 	if err != nil {
 		return provider.Instance{}, err
 	}
@@ -127,7 +127,7 @@ func (p *Provider) Delete(ctx context.Context, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	unlock, err := p.busy.lock(ctx, name)
+	unlock, err := p.busy.Lock(ctx, name)
 	if err != nil {
 		return err
 	}
