@@ -64,7 +64,19 @@ type Decision struct {
 	Have   int       `json:"have"`
 	Want   int       `json:"want"`
 	Reason string    `json:"reason"`
-	Cap    string    `json:"cap,omitempty" doc:"What capped it."`
+	Cap    string    `json:"cap,omitempty" doc:"What capped it: max, vcpus, quota, hourly, budget or stopped."`
+	Asked  int       `json:"asked" doc:"Nodes that the goals ask for, were there no limits."`
+	Seen   Seen      `json:"seen"`
+}
+
+// Seen is what a decision is founded on: the work that the pool could do.
+type Seen struct {
+	Runnable int64   `json:"runnable" doc:"Tasks that could start."`
+	Running  int     `json:"running"`
+	Later    int64   `json:"later" doc:"Tasks that wait for others."`
+	Seconds  float64 `json:"seconds" doc:"Of one node of the pool for all that could start."`
+	Home     int     `json:"home" doc:"The studio's own nodes that could do some of it."`
+	Late     int     `json:"late" doc:"Steps that would miss their goals without rented nodes."`
 }
 
 // Filer is a filer and its counters since its first start.

@@ -1,9 +1,6 @@
 package burst
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Input is a picture of the farm.
 type Input struct {
@@ -33,6 +30,8 @@ type Work struct {
 	Submitted time.Time
 	Deadline  time.Time     // zero: none
 	Tail      time.Duration // what must follow the last task before the deadline
+	MaxWait   time.Duration // goal without a deadline: done so long after submission; 0: the farm's
+	Cheapest  bool          // nothing is rented for it, whatever else is said
 
 	Warm map[string]Warm // assets at a pool's site; absent: nothing to load there
 }
@@ -71,10 +70,18 @@ type Pool struct {
 	Site         string
 	Min, Max     int
 	Nodes        []Node
+	VCPUs        float64       // of a node
+	Quota        string        // names a limit of vCPUs that pools share; see Settings
 	StartUp      time.Duration // from creation to the first task
 	Price        float64       // of a node, an hour
 	MinBilling   time.Duration // what a node costs at least
 	Speed        float64       // see Home
+	IdleFor      time.Duration // a node is idle so long before it is given back; 0: as in the settings
+	KeepWarm     int           // so many nodes, if there are any, are given back later:
+	WarmFor      time.Duration // when they have been idle for so long
+	Spot         bool          // its nodes may be evicted
+	Evictions    float64       // of a node, an hour: 0.1 is one in ten hours
+	Floor        float64       // of the nodes of this pool and of the site's spot pools, the share that is of this pool at least
 	WarmRequired float64       // share of a work's assets that must be there before nodes are woken for it
 	Stopped      bool          // the operator's kill switch
 	Order        *Order        // how many nodes it is to have; nil: what the goals need
@@ -106,7 +113,10 @@ type Settings struct {
 	IdleFor   time.Duration // how long a node is idle before it is given back
 	MaxWait   time.Duration // goal of work without a deadline: done so long after submission; 0: no goal
 	MaxHourly float64       // of all rented nodes together, an hour; 0: no limit
+	MaxVCPUs  float64       // of all rented nodes together; 0: no limit
 	Budget    *float64      // what may still be spent; nil: no limit
+	// Quotas are limits of the vCPUs of pools together, by name. A pool's quota that is not here has no limit.
+	Quotas map[string]float64
 }
 
 // DefaultSettings are what a farm starts with.
@@ -126,60 +136,4 @@ func (s Settings) withDefaults() Settings {
 		s.IdleFor = d.IdleFor
 	}
 	return s
-}
-
-// goal returns when the work's last task should have ended; false if there is no such moment.
-func (w *Work) goal(s Settings) (time.Time, bool) {
-	switch {
-	case !w.Deadline.IsZero():
-		return w.Deadline.Add(-w.Tail), true
-	case s.MaxWait > 0:
-		return w.Submitted.Add(s.MaxWait), true
-	}
-	return time.Time{}, false
-}
-
-// seconds returns how long a task takes at a site, pessimistically: the mean and its standard error. What has been
-// measured elsewhere is scaled by speed. False if nothing is known.
-func (w *Work) seconds(site string, speed float64) (float64, bool) {
-	if speed <= 0 {
-		speed = 1
-	}
-	if m, ok := w.Measured[site]; ok && m.Count > 0 && m.Mean > 0 {
-		return m.Mean + m.Spread/math.Sqrt(float64(m.Count)), true
-	}
-	if m := w.anywhere(); m.Count > 0 {
-		return (m.Mean + m.Spread/math.Sqrt(float64(m.Count))) / speed, true
-	}
-	return w.Expected / speed, w.Expected > 0
-}
-
-// anywhere returns the measurement with the most tasks behind it; of equals the slower one.
-func (w *Work) anywhere() Seconds {
-	var best Seconds
-	for _, m := range w.Measured {
-		if m.Mean > 0 && (m.Count > best.Count || m.Count == best.Count && m.Mean > best.Mean) {
-			best = m
-		}
-	}
-	return best
-}
-
-// known reports whether anything tells how long a task takes.
-func (w *Work) known() bool { return w.Expected > 0 || w.anywhere().Count > 0 }
-
-// wait returns how long the work's assets still keep nodes of a pool from being woken.
-func (w *Work) wait(p *Pool) time.Duration {
-	warm, ok := w.Warm[p.Site]
-	if !ok || warm.Share >= p.WarmRequired || warm.Share >= 1 {
-		return 0
-	}
-	missing := (min(p.WarmRequired, 1) - warm.Share) / (1 - warm.Share)
-	return time.Duration(missing * float64(warm.Left))
-}
-
-// cold reports whether the work's assets must be loaded before nodes of a pool are woken for it.
-func (w *Work) cold(p *Pool) bool {
-	warm, ok := w.Warm[p.Site]
-	return ok && warm.Share < min(p.WarmRequired, 1)
 }

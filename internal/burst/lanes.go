@@ -1,18 +1,11 @@
 package burst
 
-import (
-	"cmp"
-	"math"
-	"slices"
-)
+import "math"
 
 // lane is a number of equal nodes that become free at the same moment.
 type lane struct {
-	supply string
-	site   string
-	speed  float64
-	pool   *Pool // nil: the studio's own
-	fresh  bool  // not created yet: it also waits for its filer to be warm
+	supply int
+	fresh  bool // not created yet: it also waits for its filer to be warm
 	nodes  float64
 	free   float64 // seconds from now
 }
@@ -26,7 +19,7 @@ type share struct {
 	tasks   float64 // placed
 }
 
-// start returns how many tasks the slots have started by t.
+// started returns how many tasks the slots have started by t.
 func (s *share) started(t float64) float64 {
 	if t < s.free {
 		return 0
@@ -40,10 +33,17 @@ func (s *share) end() float64 { return s.free + s.seconds*math.Ceil(s.tasks/s.sl
 // tick is the slack for sums of floating-point seconds.
 const tick = 1e-9
 
-// place lays n equal tasks of a work onto lanes: the slot that is free first takes the next one. It moves the lanes'
+// bench is what trials lay work on. It is kept from trial to trial.
+type bench struct {
+	lanes  []lane
+	shares []share
+}
+
+// place lays n equal tasks of a work onto the lanes: the slot that is free first takes the next one. It moves the lanes'
 // free times and returns when the last task ends (seconds from now), and false if no lane can take it.
-func place(w *Work, lanes []*lane, n int64) (float64, bool) {
-	shares := sharesOf(w, lanes)
+func (b *bench) place(w *load, n int64) (float64, bool) {
+	b.share(w)
+	shares := b.shares
 	if len(shares) == 0 {
 		return math.Inf(1), n == 0
 	}
@@ -57,18 +57,25 @@ func place(w *Work, lanes []*lane, n int64) (float64, bool) {
 		extra += shares[i].tasks
 	}
 	// More slots are free at that moment than tasks are left: the fastest take them.
-	slices.SortStableFunc(shares, func(a, b share) int { return cmp.Compare(b.end(), a.end()) })
-	for i := range shares {
-		s := &shares[i]
-		if s.tasks > 0 && extra > 0 && s.free+s.seconds*(s.tasks/s.slots-1) >= last-last*tick-tick {
-			take := min(extra, s.slots)
-			s.tasks -= take
-			extra -= take
+	for extra > tick {
+		slowest := -1
+		for i := range shares {
+			s := &shares[i]
+			if s.tasks > 0 && s.free+s.seconds*(s.tasks/s.slots-1) >= last-last*tick-tick && (slowest < 0 || s.end() > shares[slowest].end()) {
+				slowest = i
+			}
 		}
+		if slowest < 0 {
+			break
+		}
+		s := &shares[slowest]
+		take := min(extra, s.slots)
+		s.tasks -= take
+		extra -= take
 	}
 	end := 0.0
-	for _, s := range shares {
-		if s.tasks > 0 {
+	for i := range shares {
+		if s := &shares[i]; s.tasks > 0 {
 			end = max(end, s.end())
 			s.lane.free = s.free + s.seconds*s.tasks/s.slots
 		}
@@ -76,49 +83,139 @@ func place(w *Work, lanes []*lane, n int64) (float64, bool) {
 	return end, true
 }
 
-func sharesOf(w *Work, lanes []*lane) []share {
-	var out []share
-	for _, l := range lanes {
-		slots := w.Slots[l.supply]
-		seconds, known := w.seconds(l.site, l.speed)
-		if slots <= 0 || l.nodes <= 0 || !known {
+// share lists the lanes on which a work can run.
+func (b *bench) share(w *load) {
+	b.shares = b.shares[:0]
+	for i := range b.lanes {
+		l := &b.lanes[i]
+		slots, seconds := w.slots[l.supply]*l.nodes, w.seconds[l.supply]
+		if slots <= 0 || seconds <= 0 {
 			continue
 		}
 		free := l.free
 		if l.fresh {
-			free += w.wait(l.pool).Seconds()
+			free += w.wait[l.supply]
 		}
-		out = append(out, share{lane: l, slots: float64(slots) * l.nodes, free: free, seconds: max(seconds, 1e-3)})
+		b.shares = append(b.shares, share{lane: l, slots: slots, free: free, seconds: seconds})
 	}
-	return out
 }
 
-// lastStart returns the earliest moment by which n tasks have been started.
+// lastStart returns the earliest moment by which n tasks have been started. It begins with the moment at which a fluid
+// would have been poured in (Newton's method over a convex line of straight pieces: exact after a few steps), halves the
+// way that is left, and then goes from start to start.
 func lastStart(shares []share, n float64) float64 {
-	total := func(t float64) float64 {
-		sum := 0.0
-		for i := range shares {
-			sum += shares[i].started(t)
-		}
-		return sum
-	}
-	low := shares[0].free
+	low, slots, shortest := math.Inf(1), 0.0, math.Inf(1)
 	for i := range shares {
-		low = min(low, shares[i].free)
+		s := &shares[i]
+		low, slots, shortest = min(low, s.free), slots+s.slots, min(shortest, s.seconds)
 	}
-	if total(low) >= n {
+	if startedBy(shares, low) >= n {
 		return low
 	}
-	high := max(2*low, 1)
-	for ; total(high) < n; high *= 2 {
-		low = high
+	high := poured(shares, n)
+	if under := n - slots; under > 0 {
+		low = max(low, poured(shares, under)*(1-tick))
 	}
-	for range 60 {
-		if mid := (low + high) / 2; total(mid) >= n {
+	for range 64 {
+		if high-low <= shortest/8 {
+			break
+		}
+		if mid := (low + high) / 2; startedBy(shares, mid) >= n {
 			high = mid
 		} else {
 			low = mid
 		}
 	}
-	return high
+	for next := low; ; {
+		after := math.Inf(1)
+		for i := range shares {
+			after = min(after, shares[i].next(next))
+		}
+		if after >= high || startedBy(shares, after) >= n {
+			return min(after, high)
+		}
+		next = after
+	}
+}
+
+// next returns when the slots start their first task after t.
+func (s *share) next(t float64) float64 {
+	if t < s.free {
+		return s.free
+	}
+	return s.free + s.seconds*(math.Floor((t-s.free)/s.seconds+tick)+1)
+}
+
+func startedBy(shares []share, t float64) float64 {
+	sum := 0.0
+	for i := range shares {
+		sum += shares[i].started(t)
+	}
+	return sum
+}
+
+// poured returns when the slots have worked off n tasks, were these a fluid.
+func poured(shares []share, n float64) float64 {
+	free, rate := 0.0, 0.0
+	for i := range shares {
+		free, rate = max(free, shares[i].free), rate+shares[i].slots/shares[i].seconds
+	}
+	t := free + n/rate
+	for range len(shares) + 1 {
+		done, rate := 0.0, 0.0
+		for i := range shares {
+			if s := &shares[i]; t > s.free {
+				done += s.slots * (t - s.free) / s.seconds
+				rate += s.slots / s.seconds
+			}
+		}
+		if done <= n*(1+tick) || rate <= 0 {
+			break
+		}
+		t -= (done - n) / rate
+	}
+	return t
+}
+
+// shelf is what a pool has: lanes of its nodes, the most useful first.
+type shelf struct {
+	nodes int
+	lanes []lane
+}
+
+// mostLanes is how many lanes the nodes of a large pool are summarised in.
+const mostLanes = 24
+
+// shelve puts free times, the most useful first, into lanes. Nodes that are free within a second of each other are one
+// lane; in a large pool more of them are, at their mean.
+func shelve(supply int, frees []float64) shelf {
+	s := shelf{nodes: len(frees)}
+	least := (len(frees) + mostLanes - 1) / mostLanes
+	if len(frees) <= 4*mostLanes {
+		least = 1
+	}
+	for at := 0; at < len(frees); {
+		sum, n := frees[at], 1
+		for at+n < len(frees) && (math.Ceil(frees[at+n]) == math.Ceil(frees[at]) || n < least) {
+			sum += frees[at+n]
+			n++
+		}
+		s.lanes = append(s.lanes, lane{supply: supply, nodes: float64(n), free: math.Ceil(sum / float64(n))})
+		at += n
+	}
+	return s
+}
+
+// take appends n of the nodes to lanes and returns how many are missing.
+func (s *shelf) take(lanes []lane, n int) ([]lane, int) {
+	for i := range s.lanes {
+		if n <= 0 {
+			break
+		}
+		l := s.lanes[i]
+		l.nodes = min(l.nodes, float64(n))
+		n -= int(l.nodes)
+		lanes = append(lanes, l)
+	}
+	return lanes, n
 }

@@ -1,9 +1,7 @@
 package burst
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
+	"math"
 	"strings"
 )
 
@@ -21,31 +19,28 @@ func (p *planner) obey(t *target) {
 		if pool.Order == nil || pool.Stopped {
 			continue
 		}
-		limit, by := p.limit(t, pool)
 		n := max(pool.Order.Nodes, pool.Min, 0)
-		if n > limit {
-			n, t.caps[pool.Name] = limit, by
+		limit, by := p.limit(t.counts, i, math.MaxInt)
+		if n > limit && !p.free {
+			n, t.caps[i] = limit, by
 		}
-		t.counts[pool.Name] = n
+		t.counts[i] = n
 	}
 }
 
 // carryOut turns an order into a decision. Nodes that are too many are given back at once, those that do nothing first; a
 // draining node finishes its tasks, so that no work is thrown away.
-func (p *planner) carryOut(pool *Pool, t target) Decision {
-	standing := p.standing(pool)
-	d := Decision{Pool: pool.Name, Have: len(standing), Want: t.counts[pool.Name], Cap: t.caps[pool.Name]}
+func (p *planner) carryOut(at int, t target) Decision {
+	pool := &p.in.Pools[at]
+	d := Decision{Pool: pool.Name, Have: p.have(pool), Want: t.counts[at], Asked: max(pool.Order.Nodes, 0), Cap: t.caps[at], Seen: p.seen(at, t)}
 	if pool.Stopped {
 		d.Cap = "stopped"
 	}
 	switch {
 	case d.Want > d.Have:
-		p.grow(&d, pool, target{missed: p.waiting(pool)})
+		p.grow(&d, at, target{missed: p.waiting(at)})
 	case d.Want < d.Have:
-		slices.SortStableFunc(standing, func(a, b Node) int {
-			return cmp.Or(cmp.Compare(p.ease(a), p.ease(b)), a.Idle.Compare(b.Idle), cmp.Compare(a.Name, b.Name))
-		})
-		for _, n := range standing[:d.Have-d.Want] {
+		for _, n := range p.byLoss(pool)[:d.Have-d.Want] {
 			d.Release = append(d.Release, n.Name)
 		}
 	}
@@ -54,10 +49,10 @@ func (p *planner) carryOut(pool *Pool, t target) Decision {
 }
 
 // waiting lists the works that a pool could start, by index.
-func (p *planner) waiting(pool *Pool) []int {
+func (p *planner) waiting(pool int) []int {
 	var out []int
-	for i, w := range p.work {
-		if w.Runnable > 0 && w.Slots[pool.Name] > 0 {
+	for i := range p.work {
+		if w := &p.work[i]; w.Runnable > 0 && w.slots[len(p.in.Home)+pool] > 0 {
 			out = append(out, i)
 		}
 	}
@@ -67,13 +62,8 @@ func (p *planner) waiting(pool *Pool) []int {
 // tell says in one sentence why a pool with an order gets what it gets.
 func (p *planner) tell(pool *Pool, d Decision) string {
 	parts := []string{pool.Order.Reason}
-	switch d.Cap {
-	case "stopped":
-		parts = append(parts, "the operator has stopped this pool")
-	case "max":
-		parts = append(parts, "the pool has at most "+nodes(max(pool.Max, 0)))
-	case "hourly":
-		parts = append(parts, fmt.Sprintf("rented nodes may cost at most %.2f an hour", p.settings.MaxHourly))
+	if text := p.capText(pool, d.Cap); text != "" {
+		parts = append(parts, text)
 	}
 	if d.Cap == "" && d.Want > pool.Order.Nodes {
 		parts = append(parts, nodes(d.Want)+" is the pool's minimum")

@@ -77,7 +77,7 @@ func TestOrders(t *testing.T) {
 			c.change(in)
 		})
 		c.want.Pool = "burst"
-		if diff := cmp.Diff([]burst.Decision{c.want}, burst.Plan(now, in)); diff != "" {
+		if diff := cmp.Diff([]burst.Decision{c.want}, burst.Plan(now, in), bare); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}

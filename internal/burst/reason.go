@@ -2,14 +2,13 @@ package burst
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"strings"
 	"time"
 )
 
 // explain says in one sentence why a pool gets what it gets.
-func (p *planner) explain(pool *Pool, d Decision, t target, w *Work) string {
+func (p *planner) explain(pool *Pool, d Decision, t target, w *load) string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	switch {
@@ -22,11 +21,14 @@ func (p *planner) explain(pool *Pool, d Decision, t target, w *Work) string {
 	}
 	switch {
 	case pool.Stopped:
-		say("the operator has stopped this pool")
+		say("%s", p.capText(pool, "stopped"))
 	case w == nil && d.Want > 0:
-		if d.Want <= pool.Min {
+		switch {
+		case d.Want <= pool.Min:
 			say("%s is the pool's minimum", nodes(d.Want))
-		} else {
+		case pool.Floor > 0 && !pool.Spot && d.Want > d.Have:
+			say("%s, the share that is promised beside spot nodes", nodes(d.Want))
+		default:
 			say("%s stays so as not to be missed again soon", nodes(d.Want))
 		}
 	case w != nil && !w.known():
@@ -48,7 +50,7 @@ func (p *planner) explain(pool *Pool, d Decision, t target, w *Work) string {
 }
 
 // need tells what a work takes without rented nodes, and by when it should be done.
-func (p *planner) need(w *Work, t target) string {
+func (p *planner) need(w *load, t target) string {
 	home := 0
 	for i := range p.in.Home {
 		if w.Slots[p.in.Home[i].Name] > 0 {
@@ -65,8 +67,7 @@ func (p *planner) need(w *Work, t target) string {
 	default:
 		s += fmt.Sprintf(" end in %s at home on %s", span(base), nodes(home))
 	}
-	goal, _ := w.goal(p.settings)
-	left := goal.Sub(p.now).Seconds()
+	left := w.goal
 	switch {
 	case w.Deadline.IsZero() && left > 0:
 		s += fmt.Sprintf("; to be done in %s, the longest wait", span(left))
@@ -83,16 +84,13 @@ func (p *planner) need(w *Work, t target) string {
 }
 
 // outcome tells what the wanted nodes lead to, and what kept them from being more.
-func (p *planner) outcome(w *Work, d Decision, t target) string {
-	counts := maps.Clone(t.counts)
-	counts[d.Pool] = d.Want
-	end := p.try(counts).ends[p.index(w)]
+func (p *planner) outcome(w *load, d Decision, t target) string {
+	end := p.try(p.with(t.counts, p.supplies[d.Pool]-len(p.in.Home), d.Want)).ends[p.index(w)]
 	s := fmt.Sprintf("with %s in %s", burstNodes(d.Want), span(end))
 	if d.Want == 0 {
 		s = "without burst nodes"
 	}
-	goal, _ := w.goal(p.settings)
-	switch left := goal.Sub(p.now).Seconds(); {
+	switch left := w.goal; {
 	case end > left:
 		s = "the goal cannot be met: " + s
 		if d.Cap == "" {
@@ -103,54 +101,62 @@ func (p *planner) outcome(w *Work, d Decision, t target) string {
 	default:
 		return s
 	}
-	switch d.Cap {
-	case "max":
-		s += ", and the pool has at most " + nodes(max(p.pool(d.Pool).Max, 0))
-	case "hourly":
-		s += fmt.Sprintf(", and rented nodes may cost at most %.2f an hour", p.settings.MaxHourly)
-	case "budget":
-		s += fmt.Sprintf(", and %.2f of the budget are left", *p.settings.Budget)
+	if text := p.capText(p.pool(d.Pool), d.Cap); text != "" {
+		s += ", and " + text
 	}
 	return s
 }
 
+// capText tells what a cap is; empty: nothing caps.
+func (p *planner) capText(pool *Pool, limit string) string {
+	switch limit {
+	case "stopped":
+		return "the operator has stopped this pool"
+	case "max":
+		return "the pool has at most " + nodes(max(pool.Max, 0))
+	case "hourly":
+		return fmt.Sprintf("rented nodes may cost at most %.2f an hour", p.settings.MaxHourly)
+	case "vcpus":
+		return fmt.Sprintf("rented nodes may have at most %.0f vCPUs", p.settings.MaxVCPUs)
+	case "quota":
+		return fmt.Sprintf("the quota %s is %.0f vCPUs", pool.Quota, p.settings.Quotas[pool.Quota])
+	case "budget":
+		return fmt.Sprintf("%.2f of the budget are left", *p.settings.Budget)
+	}
+	return ""
+}
+
 // enough tells why a pool is not needed.
 func (p *planner) enough(pool *Pool, t target) string {
-	var first *Work
-	var runnable, unknown int64
-	for _, w := range p.work {
-		if w.Runnable == 0 || w.Slots[pool.Name] == 0 {
-			continue
-		}
-		runnable += w.Runnable
-		if first == nil {
+	var first *load
+	for i := range p.work {
+		if w := &p.work[i]; w.Runnable > 0 && w.Slots[pool.Name] > 0 {
 			first = w
-		}
-		if !w.known() {
-			unknown++
+			break
 		}
 	}
 	if first == nil {
 		return "no work waits that this pool could do"
 	}
-	goal, ok := first.goal(p.settings)
 	end := t.base.ends[p.index(first)]
 	switch {
 	case !first.known():
 		return fmt.Sprintf("%s: nobody knows yet how long its %s take; the first at home will tell", first.title(), first.noun())
-	case !ok:
+	case first.Cheapest:
+		return fmt.Sprintf("%s: %d %s end in %s; nothing is rented for it", first.title(), first.Runnable, first.noun(), span(end))
+	case !first.hasGoal():
 		return fmt.Sprintf("%s: %d %s end in %s; no deadline and no longest wait asks for more", first.title(), first.Runnable, first.noun(), span(end))
 	case math.IsInf(end, 1):
 		return fmt.Sprintf("%s is served elsewhere", first.title())
 	}
 	return fmt.Sprintf("%s: %d %s × %s end in %s without this pool; to be done in %s",
-		first.title(), first.Runnable, first.noun(), span(p.typical(first)), span(end), span(goal.Sub(p.now).Seconds()))
+		first.title(), first.Runnable, first.noun(), span(p.typical(first)), span(end), span(first.goal))
 }
 
 // lingering tells why nodes that are too many stay for now.
 func (p *planner) lingering(pool *Pool, d Decision) string {
 	spare := nodes(d.Have - d.Want)
-	switch left, idle := p.idleLeft(p.standing(pool)); {
+	switch left, idle := p.idleLeft(pool); {
 	case !idle:
 		return spare + " too many, all at work or starting"
 	case left > 0:
@@ -160,16 +166,16 @@ func (p *planner) lingering(pool *Pool, d Decision) string {
 }
 
 // typical returns a task's usual seconds.
-func (p *planner) typical(w *Work) float64 {
+func (p *planner) typical(w *load) float64 {
 	if m := w.anywhere(); m.Count > 0 {
 		return m.Mean
 	}
 	return w.Expected
 }
 
-func (p *planner) index(w *Work) int {
+func (p *planner) index(w *load) int {
 	for i := range p.work {
-		if p.work[i] == w {
+		if &p.work[i] == w {
 			return i
 		}
 	}

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -152,13 +153,25 @@ func (s *step) learn(a *attempt) {
 	s.rec.BySite[a.rec.Site] = e
 }
 
-// add takes in one measurement (Welford's method).
+// add takes in one measurement (Welford's method). Once there is an idea of what is usual, one that lies far outside counts
+// as one at the edge: a frame that hung for a night does not make its step seem to take a night. Should times really have
+// changed, the spread grows with each measurement, and the mean follows within a few.
 func (e *Estimate) add(x float64) {
+	if e.Count >= usualAfter {
+		spread := math.Sqrt(e.M2 / float64(e.Count-1))
+		x = min(x, e.Mean+outlier*max(spread, e.Mean/8))
+	}
 	e.Count++
 	d := x - e.Mean
 	e.Mean += d / float64(e.Count)
 	e.M2 += d * (x - e.Mean)
 }
+
+// Measurements beyond outlier standard deviations (of at least an eighth of the mean) are cut once usualAfter are there.
+const (
+	usualAfter = 5
+	outlier    = 4
+)
 
 func (f *Farm) emitAttempt(now time.Time, a *attempt, from AttemptState) {
 	f.emit(Event{

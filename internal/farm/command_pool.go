@@ -7,6 +7,8 @@ type PoolPlanned struct {
 	Want   int
 	Reason string
 	Cap    string // what capped it
+	Asked  int    // what the goals alone ask for
+	Seen   Seen
 	// Jobs that cause it: their assets are primed at the pool's site before its nodes are woken.
 	Jobs []JobID
 	// Victims to drain first if there are too many; else idle nodes, then the youngest.

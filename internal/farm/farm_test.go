@@ -199,3 +199,30 @@ func TestShotFromSubmitToStorage(t *testing.T) {
 		t.Errorf("estimate %+v, want 2 measurements of 3 s", got)
 	}
 }
+
+// One frame that hangs for a night counts as a slow one; frames that have all become slow are believed.
+func TestEstimatesBearOutliers(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit(farm.NewStep{Name: "Render", Units: 40})
+	w.join("ws-1", studio, small)
+	render := func(seconds ...int) farm.Estimate {
+		for _, s := range seconds {
+			w.schedule()
+			a := w.orders("ws-1")[0]
+			end := farm.AttemptEnd{RunTime: time.Duration(s) * time.Second}
+			for _, p := range a.Expected {
+				end.Outputs = append(end.Outputs, farm.Output{StoragePath: p, Size: 100, SHA256: "abcd"})
+			}
+			w.do(farm.AttemptUpdate{Node: a.Node, Attempt: a.ID, Phase: farm.PhaseRunning})
+			w.do(farm.AttemptUpdate{Node: a.Node, Attempt: a.ID, Phase: farm.PhaseEnded, End: end})
+			w.land()
+		}
+		return w.job(id).Steps[0].Estimate
+	}
+	if e := render(60, 66, 54, 60, 62, 58, 36000, 60, 61); e.Mean > 75 {
+		t.Errorf("a frame that hung makes a frame take %.0f s", e.Mean)
+	}
+	if e := render(240, 236, 244, 240, 250, 230, 240, 240, 238, 242, 240, 240, 236, 244, 240, 240, 240, 236, 240, 240); e.Mean < 170 {
+		t.Errorf("20 frames of 240 s after 9 of 60 s: %.0f s", e.Mean)
+	}
+}

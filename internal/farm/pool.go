@@ -55,8 +55,8 @@ func (c PoolPlanned) apply(f *Farm, now time.Time) (any, error) {
 		want = 0
 	}
 	have := f.staying(p)
-	if want != len(have) || want != p.Wanted {
-		f.decide(now, p, len(have), want, c.Reason, c.Cap)
+	if want != len(have) || want != p.Wanted || c.Cap != p.Cap {
+		f.decide(now, p, Decision{Have: len(have), Want: want, Reason: c.Reason, Cap: c.Cap, Asked: c.Asked, Seen: c.Seen})
 	}
 	if want > 0 {
 		for _, id := range c.Jobs {
@@ -95,17 +95,17 @@ func (f *Farm) machines(p *Pool) int {
 }
 
 // decide records a decision of the burst planner.
-func (f *Farm) decide(now time.Time, p *Pool, have, want int, reason, limit string) {
-	p.Wanted, p.Reason, p.Decided = want, reason, now
+func (f *Farm) decide(now time.Time, p *Pool, d Decision) {
+	p.Wanted, p.Reason, p.Cap, p.Decided = d.Want, d.Reason, d.Cap, now
 	f.touchPool(p)
-	d := Decision{ID: f.cfg.NewID("d"), At: now, Pool: p.ID, Have: have, Want: want, Reason: reason, Cap: limit}
+	d.ID, d.At, d.Pool = f.cfg.NewID("d"), now, p.ID
 	f.decisions = append(f.decisions, d)
 	f.changes.decisions = append(f.changes.decisions, d)
 	for len(f.decisions) > decisionRing {
 		f.changes.oldDecisions = append(f.changes.oldDecisions, f.decisions[0].ID)
 		f.decisions = slices.Delete(f.decisions, 0, 1)
 	}
-	f.emit(Event{At: now, Kind: "pool", Pool: p.ID, From: fmt.Sprint(have), To: fmt.Sprint(want), Reason: reason})
+	f.emit(Event{At: now, Kind: "pool", Pool: p.ID, From: fmt.Sprint(d.Have), To: fmt.Sprint(d.Want), Reason: d.Reason})
 }
 
 // grow records new nodes, for the provider to create. The pool's maximum counts every machine that may exist.
@@ -173,10 +173,10 @@ func (c PoolStop) apply(f *Farm, now time.Time) (any, error) {
 	have := f.staying(p)
 	reason := orElse(c.Reason, map[bool]string{true: "stopped", false: "no longer stopped"}[c.Stopped])
 	if c.Stopped {
-		f.decide(now, p, len(have), 0, reason, "stopped")
+		f.decide(now, p, Decision{Have: len(have), Reason: reason, Cap: "stopped"})
 		f.shrink(now, have, len(have), nil, reason)
 	} else {
-		f.decide(now, p, len(have), len(have), reason, "")
+		f.decide(now, p, Decision{Have: len(have), Want: len(have), Reason: reason})
 	}
 	return nil, nil
 }

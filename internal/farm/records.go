@@ -263,6 +263,7 @@ type Pool struct {
 	Max     int       `json:"max"`
 	Wanted  int       `json:"wanted"`
 	Reason  string    `json:"reason"` // of the last decision
+	Cap     string    `json:"cap,omitempty"`
 	Decided time.Time `json:"decided,omitzero"`
 	Stopped bool      `json:"stopped"` // the operator's kill switch
 	Created int       `json:"created"` // nodes ever created; numbers their names, which are never reused
@@ -350,6 +351,18 @@ type Decision struct {
 	Want   int       `json:"want"`
 	Reason string    `json:"reason"`
 	Cap    string    `json:"cap,omitempty"` // what capped it
+	Asked  int       `json:"asked"`         // what the goals alone ask for
+	Seen   Seen      `json:"seen,omitzero"`
+}
+
+// Seen is what a decision is founded on: the work that the pool could do.
+type Seen struct {
+	Runnable int64   `json:"runnable"` // tasks that could start
+	Running  int     `json:"running"`
+	Later    int64   `json:"later"`   // tasks that wait for others
+	Seconds  float64 `json:"seconds"` // of one node of the pool for all that could start
+	Home     int     `json:"home"`    // nodes of the studio's own that could do some of it
+	Late     int     `json:"late"`    // steps that would miss their goals without rented nodes
 }
 
 // Event is one line of the farm's history: what changed, and why. Screens follow it.

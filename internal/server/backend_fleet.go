@@ -33,7 +33,7 @@ func (s *Server) Summary(ctx context.Context) (restv1.Summary, error) {
 	out.Sites = siteSummaries(nodes)
 	midnight := now.UTC().Truncate(24 * time.Hour)
 	for _, n := range append(nodes, gone...) {
-		out.Cost.Today += s.cost(&n, midnight, now)
+		out.Cost.Today += s.config.cost(&n, midnight, now)
 		if n.Price > 0 && n.State != farm.NodeDeleted && n.State != farm.NodeCreating {
 			out.Cost.PerHour += n.Price
 		}
@@ -93,7 +93,7 @@ func siteSummaries(nodes []farm.NodeView) []restv1.SiteSummary {
 
 // cost returns what a rented node has cost since a moment. A node costs from its creation to its end, and at least what
 // its pool's minimum billing says.
-func (s *Server) cost(n *farm.NodeView, since, now time.Time) float64 {
+func (c *Config) cost(n *farm.NodeView, since, now time.Time) float64 {
 	if n.Price <= 0 || n.State == farm.NodeCreating {
 		return 0
 	}
@@ -101,8 +101,8 @@ func (s *Server) cost(n *farm.NodeView, since, now time.Time) float64 {
 	if n.State == farm.NodeDeleted && !n.Gone.IsZero() {
 		end = n.Gone
 	}
-	for i := range s.config.Pools {
-		if p := &s.config.Pools[i]; p.Name == string(n.Pool) {
+	for i := range c.Pools {
+		if p := &c.Pools[i]; p.Name == string(n.Pool) {
 			end = later(end, n.Created.Add(time.Duration(p.Billing)))
 		}
 	}
@@ -242,6 +242,7 @@ func (s *Server) Decisions(ctx context.Context, limit int) ([]restv1.Decision, e
 	for _, d := range all[:min(len(all), limit)] {
 		out = append(out, restv1.Decision{
 			ID: d.ID, At: d.At, Pool: string(d.Pool), Have: d.Have, Want: d.Want, Reason: d.Reason, Cap: d.Cap,
+			Asked: d.Asked, Seen: restv1.Seen(d.Seen),
 		})
 	}
 	return out, nil

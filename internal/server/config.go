@@ -104,9 +104,22 @@ type Pool struct {
 	Billing  config.Duration `yaml:"minimumBilling"` // what a started node costs at least
 	Idle     config.Duration `yaml:"idle"`           // a node without work is kept so long
 	Boot     config.Duration `yaml:"boot"`           // from the request to the first task, before it has been measured
-	Spot     bool            `yaml:"spot"`           // its nodes may be taken away: formulas size it by $TargetLowPriorityNodes
+	KeepWarm KeepWarm        `yaml:"keepWarm"`
+	Speed    float64         `yaml:"speed"` // relative to where times were measured; 0: 1
+	Quota    string          `yaml:"quota"` // one of planner.quotas, which its vCPUs count for
+	Spot     bool            `yaml:"spot"`  // its nodes may be taken away: formulas size it by $TargetLowPriorityNodes
+	// Evictions of a spot node in an hour, on average: 0.1 is one in ten hours.
+	Evictions float64 `yaml:"evictions"`
+	// Floor is the share of this pool's and the site's spot pools' nodes together that is of this pool at least.
+	Floor float64 `yaml:"floor"`
 	// Autoscale sizes the pool instead of the goals of its work; nil: the goals do.
 	Autoscale *Autoscale `yaml:"autoscale"`
+}
+
+// KeepWarm is how many nodes of a pool, if there are any, stay longer when they have nothing to do.
+type KeepWarm struct {
+	Nodes int             `yaml:"nodes"`
+	For   config.Duration `yaml:"for"`
 }
 
 // Autoscale is a pool's formula.
@@ -129,6 +142,26 @@ type Planner struct {
 	Interval   config.Duration `yaml:"interval"`
 	MaxWait    config.Duration `yaml:"maxWait"`    // goal of work without a deadline: done so long after its submit; 0: nothing is rented for it
 	MaxPerHour float64         `yaml:"maxPerHour"` // price of all rented nodes; 0: no limit
+	MaxPerDay  float64         `yaml:"maxPerDay"`  // what rented nodes may cost from midnight to midnight, UTC; 0: no limit
+	MaxVCPUs   float64         `yaml:"maxVCPUs"`   // of all rented nodes; 0: no limit
+	// Quotas are vCPUs that pools share, by a name that pools give.
+	Quotas map[string]float64 `yaml:"quotas"`
+	// Queues have goals of their own.
+	Queues map[string]Goal `yaml:"queues"`
+}
+
+// Goal is what is wanted of work without a deadline.
+type Goal struct {
+	MaxWait  config.Duration `yaml:"maxWait"`
+	Cheapest bool            `yaml:"cheapest"` // nothing is rented, not even for a deadline
+}
+
+// Validate checks a goal.
+func (g *Goal) Validate() error {
+	if g.Cheapest && g.MaxWait > 0 {
+		return config.At("cheapest", fault.New(fault.Invalid, "maxWait and cheapest exclude each other"))
+	}
+	return nil
 }
 
 // Token is a join token that the server makes at its start, unless the file is there already.
@@ -260,6 +293,16 @@ func (c *Config) checkPools() error {
 			return c.checkProvider(&c.Pools[i])
 		case p.Price < 0:
 			return fault.New(fault.Invalid, "pool %q has a negative price", p.Name)
+		case p.Speed < 0 || p.Evictions < 0:
+			return fault.New(fault.Invalid, "pool %q has a negative speed or number of evictions", p.Name)
+		case p.Floor < 0 || p.Floor > 0.99:
+			return fault.New(fault.Invalid, "pool %q has the floor %v; a share of 0 to 0.99 leaves room for spot nodes", p.Name, p.Floor)
+		case p.Floor > 0 && p.Spot:
+			return fault.New(fault.Invalid, "pool %q is a spot pool and cannot be the floor beside spot pools: give floor to a regular one", p.Name)
+		case p.Quota != "" && c.Planner.Quotas[p.Quota] <= 0:
+			return fault.New(fault.Invalid, "pool %q counts for the quota %q, which planner.quotas does not have", p.Name, p.Quota)
+		case (p.Quota != "" || c.Planner.MaxVCPUs > 0) && p.Capacity.VCPUs <= 0:
+			return fault.New(fault.Invalid, "pool %q says no capacity.vcpus, but vCPUs are limited", p.Name)
 		}
 		names[p.Name] = true
 	}

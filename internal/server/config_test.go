@@ -67,6 +67,11 @@ func TestConfig(t *testing.T) {
 		"limits":                 {"max: 2", "max: 2, min: 3", "at least 3 and at most 2"},
 		"formula":                {"avg($Pending", "avrg($Pending", "Line 1, Col 9: Undefined function: avrg (did you mean avg?)"},
 		"formula's interval":     {"interval: 2m", "interval: 200h", "every 1s to 168h0m0s, not every 200h0m0s"},
+		"spot as a floor":        {"spot: true", "spot: true\n    floor: 0.5", "a spot pool and cannot be the floor"},
+		"no room for spot":       {"max: 2, price", "max: 2, floor: 1, price", "leaves room for spot nodes"},
+		"unknown quota":          {"max: 2, price", "max: 2, quota: cores, price", `the quota "cores", which planner.quotas does not have`},
+		"uncountable vcpus":      {"lease: 15s", "lease: 15s\nplanner: {maxVCPUs: 64}", `pool "formula" says no capacity.vcpus`},
+		"two goals":              {"lease: 15s", "lease: 15s\nplanner: {queues: {night: {maxWait: 1h, cheapest: true}}}", "exclude each other"},
 		"relative source":        {"{path: /mnt/nas}", "{path: mnt/nas}", "not absolute"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -15,7 +16,8 @@ import (
 // picture is the farm as the burst planner sees it.
 type picture struct {
 	input  burst.Input
-	wanted map[string]int // of each pool
+	wanted map[string]int    // of each pool
+	caps   map[string]string // what capped that
 	nodes  []farm.NodeView
 }
 
@@ -25,47 +27,60 @@ type seen struct {
 	nodes    []farm.NodeView
 	pools    []farm.Pool
 	primings []farm.Priming
-	names    map[farm.JobID]string
-	assets   map[farm.JobID]bool
+	specs    map[farm.JobID]farm.Job
+	gone     []farm.NodeView
 }
 
 // look draws the picture.
 func (p *planner) look(ctx context.Context, now time.Time) (picture, error) {
-	s := seen{names: map[farm.JobID]string{}, assets: map[farm.JobID]bool{}}
+	s := seen{specs: map[farm.JobID]farm.Job{}}
+	c := &p.server.config
 	err := p.server.loop.View(ctx, func(f *farm.Farm) {
 		s.demand, s.nodes, s.pools, s.primings = f.Demand(now), f.Nodes(), f.Pools(), f.Primings()
 		for _, d := range s.demand {
 			if job, ok := f.Spec(d.Job); ok {
-				s.names[d.Job], s.assets[d.Job] = job.Name, len(job.Assets) > 0
+				s.specs[d.Job] = job
 			}
+		}
+		if c.Planner.MaxPerDay > 0 {
+			s.gone = f.GoneNodes()
 		}
 	})
 	if err != nil {
 		return picture{}, err
 	}
-	c := &p.server.config
-	out := picture{wanted: map[string]int{}, nodes: s.nodes}
+	out := picture{wanted: map[string]int{}, caps: map[string]string{}, nodes: s.nodes}
 	homes, supplies := homesOf(s.nodes)
 	out.input.Home = homes.list
-	idle := p.idleSince(now, s.nodes)
+	idle := p.observe(now, s.nodes)
+	p.mu.Lock()
+	p.aims.refresh(s.specs)
+	aims := maps.Clone(p.aims)
+	startUp := func(pool *Pool) time.Duration {
+		return p.startUps.usual(farm.PoolID(pool.Name), time.Duration(pool.Boot))
+	}
 	for i := range c.Pools {
 		pool := c.poolPicture(&c.Pools[i], s, idle)
+		pool.StartUp = startUp(&c.Pools[i])
 		out.input.Pools = append(out.input.Pools, pool)
 	}
+	p.mu.Unlock()
 	for _, pool := range s.pools {
-		out.wanted[string(pool.ID)] = pool.Wanted
+		out.wanted[string(pool.ID)], out.caps[string(pool.ID)] = pool.Wanted, pool.Cap
 	}
 	capacities := homes.capacities
 	for i := range c.Pools {
 		capacities[c.Pools[i].Name] = c.Pools[i].Capacity.farm()
 	}
 	for i := range s.demand {
-		out.input.Work = append(out.input.Work, c.works(now, &s.demand[i], s, supplies, capacities)...)
+		works := c.works(now, &s.demand[i], s, supplies, capacities)
+		job := s.demand[i].Job
+		for k := range works {
+			c.aim(&works[k], aims[job], c.Planner.Queues[string(s.specs[job].Queue)])
+		}
+		out.input.Work = append(out.input.Work, works...)
 	}
-	out.input.Settings = burst.Settings{MaxWait: time.Duration(c.Planner.MaxWait), MaxHourly: c.Planner.MaxPerHour}
-	for i := range c.Pools { // the planner knows one such time for all pools
-		out.input.Settings.IdleFor = max(out.input.Settings.IdleFor, time.Duration(c.Pools[i].Idle))
-	}
+	out.input.Settings = c.planning(now, s.nodes, s.gone)
 	return out, nil
 }
 
@@ -106,8 +121,9 @@ func homesOf(nodes []farm.NodeView) (homes, map[farm.NodeID]string) {
 
 func (c *Config) poolPicture(p *Pool, s seen, idle map[farm.NodeID]time.Time) burst.Pool {
 	out := burst.Pool{
-		Name: p.Name, Site: p.Site, Min: p.Min, Max: p.Max, StartUp: time.Duration(p.Boot), Price: p.Price,
-		MinBilling: time.Duration(p.Billing), WarmRequired: 1,
+		Name: p.Name, Site: p.Site, Min: p.Min, Max: p.Max, Price: p.Price, VCPUs: p.Capacity.VCPUs, Quota: p.Quota,
+		MinBilling: time.Duration(p.Billing), Speed: p.Speed, IdleFor: time.Duration(p.Idle), KeepWarm: p.KeepWarm.Nodes,
+		WarmFor: time.Duration(p.KeepWarm.For), Spot: p.Spot, Evictions: p.Evictions, Floor: p.Floor, WarmRequired: 1,
 	}
 	for _, pool := range s.pools {
 		if string(pool.ID) == p.Name {
@@ -149,7 +165,7 @@ func (c *Config) works(now time.Time, d *farm.Demand, s seen, supplies map[farm.
 			continue
 		}
 		w := burst.Work{
-			Job: string(d.Job), Name: s.names[d.Job] + " " + step.Name, Runnable: step.Runnable, Later: step.Waiting,
+			Job: string(d.Job), Name: s.specs[d.Job].Name + " " + step.Name, Runnable: step.Runnable, Later: step.Waiting,
 			Slots: map[string]int{}, Measured: map[string]burst.Seconds{}, Expected: step.Expected, Priority: d.Priority,
 			Submitted: d.Submitted, Deadline: d.Deadline, Tail: tail(d.Steps, i, map[int]bool{}), Warm: c.warm(d.Job, s),
 		}
@@ -178,7 +194,7 @@ func (c *Config) works(now time.Time, d *farm.Demand, s seen, supplies map[farm.
 
 // warm returns how much of a job's assets the filers of each site hold.
 func (c *Config) warm(job farm.JobID, s seen) map[string]burst.Warm {
-	if !s.assets[job] {
+	if len(s.specs[job].Assets) == 0 {
 		return nil
 	}
 	out := map[string]burst.Warm{}

@@ -16,10 +16,12 @@ type planner struct {
 	kick   chan struct{}
 
 	// mu guards what follows.
-	mu      sync.Mutex
-	idle    map[farm.NodeID]time.Time // since when a rented node has had nothing to do
-	at      time.Time                 // of the outlook
-	outlook outlook
+	mu       sync.Mutex
+	idle     map[farm.NodeID]time.Time // since when a rented node has had nothing to do
+	aims     aims
+	startUps *startUps
+	at       time.Time // of the outlook
+	outlook  outlook
 }
 
 // outlook says when jobs are expected to be done.
@@ -31,7 +33,7 @@ type outlook struct {
 const outlookFor = time.Second
 
 func newPlanner(s *Server) *planner {
-	return &planner{server: s, kick: make(chan struct{}, 1), idle: map[farm.NodeID]time.Time{}}
+	return &planner{server: s, kick: make(chan struct{}, 1), idle: map[farm.NodeID]time.Time{}, aims: aims{}, startUps: newStartUps()}
 }
 
 // wake has it plan now: a job has come.
@@ -69,7 +71,7 @@ func (p *planner) plan(ctx context.Context) error {
 	}
 	p.order(now, &view)
 	for _, d := range burst.Plan(now, view.input) {
-		if err := p.carryOut(ctx, d, view.wanted[d.Pool]); err != nil {
+		if err := p.carryOut(ctx, d, view.wanted[d.Pool], view.caps[d.Pool]); err != nil {
 			return err
 		}
 	}
@@ -78,12 +80,12 @@ func (p *planner) plan(ctx context.Context) error {
 
 // carryOut makes the farm's commands of a decision. The farm itself lets no node be created before its site is primed, so
 // that nodes are recorded at once.
-func (p *planner) carryOut(ctx context.Context, d burst.Decision, wanted int) error {
+func (p *planner) carryOut(ctx context.Context, d burst.Decision, wanted int, limit string) error {
 	want := d.Want
 	if want < d.Have {
 		want = d.Have - len(d.Release)
 	}
-	if want == d.Have && want == wanted && !d.Changes() {
+	if want == d.Have && want == wanted && d.Cap == limit && !d.Changes() {
 		return nil
 	}
 	for _, name := range d.Resume {
@@ -91,7 +93,7 @@ func (p *planner) carryOut(ctx context.Context, d burst.Decision, wanted int) er
 			return err
 		}
 	}
-	c := farm.PoolPlanned{Pool: farm.PoolID(d.Pool), Want: want, Reason: d.Reason, Cap: d.Cap}
+	c := farm.PoolPlanned{Pool: farm.PoolID(d.Pool), Want: want, Reason: d.Reason, Cap: d.Cap, Asked: d.Asked, Seen: farm.Seen(d.Seen)}
 	for _, name := range d.Release {
 		c.Victims = append(c.Victims, farm.NodeID(name))
 	}
@@ -134,10 +136,11 @@ func (p *planner) changed() {
 	p.at = time.Time{}
 }
 
-// idleSince remembers since when rented nodes are idle; busy ones are forgotten.
-func (p *planner) idleSince(now time.Time, nodes []farm.NodeView) map[farm.NodeID]time.Time {
+// observe remembers since when rented nodes are idle (busy ones are forgotten), and how long they took to start.
+func (p *planner) observe(now time.Time, nodes []farm.NodeView) map[farm.NodeID]time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.startUps.see(now, nodes)
 	next := map[farm.NodeID]time.Time{}
 	for i := range nodes {
 		n := &nodes[i]

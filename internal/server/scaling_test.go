@@ -158,3 +158,47 @@ func TestAFormulaIsTriedOnAnyPool(t *testing.T) {
 		t.Errorf("the pool has a formula: %+v", w.thePool())
 	}
 }
+
+// What a job or its queue says of its goal decides whether nodes are rented for work without a deadline.
+func TestGoalsOfJobsAndQueues(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy  string
+		planner server.Planner
+		want    int    // nodes in the first decision
+		says    string // in it
+	}{
+		"a job's longest wait":  {policy: "maxWait: 30s\n", want: 2, says: "the longest wait"},
+		"its queue's":           {planner: server.Planner{Queues: map[string]server.Goal{"default": {MaxWait: config.Duration(30 * time.Second)}}}, want: 2},
+		"what one day may cost": {policy: "maxWait: 30s\n", planner: server.Planner{MaxPerDay: 0.0001}, says: "0.00 of the budget are left"},
+		"so many vCPUs":         {policy: "maxWait: 30s\n", planner: server.Planner{MaxVCPUs: 1}, want: 1, says: "at most 1 vCPUs"},
+		"a cheap job": {
+			policy: "cheapest: true\n", planner: server.Planner{Queues: map[string]server.Goal{"default": {MaxWait: config.Duration(30 * time.Second)}}},
+		},
+		"a cheap queue": {planner: server.Planner{MaxWait: config.Duration(30 * time.Second), Queues: map[string]server.Goal{"default": {Cheapest: true}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _, _ := burstWorld(t, func(w *world) {
+				w.config.Planner = c.planner
+				w.config.Planner.Interval = config.Duration(20 * time.Millisecond)
+			})
+			plain := strings.Replace(burstPolicy, "deadlineIn: 30s\n", "", 1)
+			w.submit(shot(6), c.policy+plain, "")
+			if c.want == 0 && c.says == "" { // another job asks for nodes: it alone
+				w.submit(shot(6), "maxWait: 30s\n"+plain, "")
+				c.want, c.says = 2, "the longest wait"
+			}
+			var first restv1.Decision
+			w.until("a decision", func() bool {
+				ds, err := w.Decisions(context.Background(), 100)
+				w.must(err)
+				if len(ds) > 0 {
+					first = ds[len(ds)-1]
+				}
+				return len(ds) > 0
+			}, func() any { return w.thePool() })
+			if first.Want != c.want || !strings.Contains(first.Reason, c.says) || first.Seen.Runnable < 6 || first.Seen.Late != 1 || first.Asked < first.Want {
+				t.Errorf("%+v", first)
+			}
+		})
+	}
+}

@@ -19,14 +19,17 @@ type Policy struct {
 	Deadline time.Time `yaml:"deadline" json:"deadline,omitzero"`
 	// DeadlineIn is the deadline counted from the submit.
 	DeadlineIn config.Duration `yaml:"deadlineIn" json:"deadlineIn,omitzero"`
-	Retries    *int            `yaml:"retries" json:"retries,omitempty"`   // nil: 2
-	MaxTasks   int             `yaml:"maxTasks" json:"maxTasks,omitempty"` // that run at once; 0: any number
-	MaxNodes   int             `yaml:"maxNodes" json:"maxNodes,omitempty"` // that it uses at once; 0: any number
-	Estimate   float64         `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit of the widest step
-	After      []string        `yaml:"after" json:"after,omitempty"`       // jobs that must have succeeded
-	Failures   Failures        `yaml:"failures" json:"failures,omitzero"`
-	Assets     []Pattern       `yaml:"assets" json:"assets,omitempty"` // shared by all tasks; files or folders
-	Steps      map[string]Step `yaml:"steps" json:"steps,omitempty"`
+	// MaxWait is the goal of a job without a deadline: done so long after its submit.
+	MaxWait  config.Duration `yaml:"maxWait" json:"maxWait,omitzero"`
+	Cheapest bool            `yaml:"cheapest" json:"cheapest,omitempty"` // nothing is rented for it
+	Retries  *int            `yaml:"retries" json:"retries,omitempty"`   // nil: 2
+	MaxTasks int             `yaml:"maxTasks" json:"maxTasks,omitempty"` // that run at once; 0: any number
+	MaxNodes int             `yaml:"maxNodes" json:"maxNodes,omitempty"` // that it uses at once; 0: any number
+	Estimate float64         `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit of the widest step
+	After    []string        `yaml:"after" json:"after,omitempty"`       // jobs that must have succeeded
+	Failures Failures        `yaml:"failures" json:"failures,omitzero"`
+	Assets   []Pattern       `yaml:"assets" json:"assets,omitempty"` // shared by all tasks; files or folders
+	Steps    map[string]Step `yaml:"steps" json:"steps,omitempty"`
 }
 
 // Step is what a policy says of one step. Its patterns may use task parameters.
@@ -176,6 +179,8 @@ func (p *Policy) Validate() error {
 		return config.At("retries", fault.New(fault.Invalid, "retries %d is not between 0 and %d", *p.Retries, maxRetries))
 	case p.DeadlineIn > 0 && !p.Deadline.IsZero():
 		return config.At("deadlineIn", fault.New(fault.Invalid, "deadline and deadlineIn exclude each other"))
+	case p.Cheapest && (p.MaxWait > 0 || p.DeadlineIn > 0 || !p.Deadline.IsZero()):
+		return config.At("cheapest", fault.New(fault.Invalid, "nothing is rented for a job that is to be cheapest: it can have no maxWait and no deadline"))
 	case p.MaxTasks < 0:
 		return config.At("maxTasks", fault.New(fault.Invalid, "maxTasks is negative"))
 	case p.MaxNodes < 0:

@@ -42,6 +42,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		"unknown key":     {"priorities: 3", "spillway.yaml:1:1"},
 		"priority":        {"priority: 101", "between 0 and 100"},
 		"two deadlines":   {"deadline: 2026-01-02T09:00:00Z\ndeadlineIn: 3s", "exclude each other"},
+		"cheap and soon":  {"cheapest: true\nmaxWait: 3h", "it can have no maxWait and no deadline"},
 		"open braces":     {"assets: ['{{Param.X']", "{{ without }}"},
 		"unknown symbol":  {"assets: ['{{Session.X}}']", "neither Param.NAME nor Task.Param.NAME"},
 		"padding":         {"assets: ['{{Param.X:4}}']", "written like :04"},

@@ -59,7 +59,7 @@ func Full() farm.Batch {
 		Primings: []farm.Priming{{
 			Job: "j1", Filer: "cloud", State: farm.PrimingRunning, Reason: "r", Files: 4, FilesDone: 3, Bytes: 2, BytesDone: 1, Started: at,
 		}},
-		Decisions: []farm.Decision{{ID: "d1", At: at, Pool: "p", Have: 1, Want: 2, Reason: "r", Cap: "c"}},
+		Decisions: []farm.Decision{{ID: "d1", At: at, Pool: "p", Have: 1, Want: 2, Reason: "r", Cap: "c", Asked: 3, Seen: farm.Seen{Runnable: 4, Running: 5, Later: 6, Seconds: 7, Home: 8, Late: 9}}},
 		Limits: []farm.Limit{{
 			ID: "nuke", Seats: 3, PerNode: true, Settle: time.Minute, TTL: time.Hour, Stale: farm.StaleHold, External: 1, Reported: at, Overdue: true, DeniedUntil: at, Denials: 2,
 			Settling: []farm.Settling{{Node: "n1", Seats: 2, Until: at}},
