@@ -24,6 +24,8 @@ import (
 type cli struct {
 	Globals
 
+	Audit      AuditCmd      `cmd:"" help:"See who changed what."`
+	User       UserCmd       `cmd:"" help:"Decide who may do what, and make API tokens."`
 	Agent      AgentCmd      `cmd:"" help:"Run a node: join the farm and render what the server orders."`
 	Demo       DemoCmd       `cmd:"" help:"Render a real shot on a small hybrid farm on this machine."`
 	Filer      FilerCmd      `cmd:"" help:"Export storage to nodes, cached on a local disk."`

@@ -16,6 +16,8 @@ type Records struct {
 	Decisions []Decision
 	Limits    []Limit
 	Queues    []Queue
+	Users     []User
+	APITokens []APIToken
 	// LastSeq is the sequence number of the newest event.
 	LastSeq uint64
 }
@@ -40,6 +42,9 @@ type Batch struct {
 	OldDecisions  []string    // to be deleted
 	OldLimits     []LimitID   // to be deleted
 	OldQueues     []QueueID   // to be deleted
+	OldUsers      []UserID    // to be deleted
+	OldAPITokens  []string    // to be deleted
+	Deeds         []Deed      // to be added to the audit
 	Events        []Event     // in order of Seq
 }
 
@@ -48,5 +53,6 @@ func (b *Batch) Empty() bool {
 	return len(b.Specs) == 0 && len(b.Jobs) == 0 && len(b.Steps) == 0 && len(b.Attempts) == 0 && len(b.Sessions) == 0 &&
 		len(b.Nodes) == 0 && len(b.Pools) == 0 && len(b.Primings) == 0 && len(b.Decisions) == 0 &&
 		len(b.EndedSessions) == 0 && len(b.OldDecisions) == 0 && len(b.Limits) == 0 && len(b.OldLimits) == 0 && len(b.Queues) == 0 && len(b.OldQueues) == 0 &&
+		len(b.Users) == 0 && len(b.OldUsers) == 0 && len(b.APITokens) == 0 && len(b.OldAPITokens) == 0 && len(b.Deeds) == 0 &&
 		len(b.Events) == 0
 }

@@ -36,6 +36,7 @@ type changes struct {
 	oldLimits    set[LimitID]
 	queues       set[QueueID]
 	oldQueues    set[QueueID]
+	people       peopleChanges
 	decisions    []Decision
 	oldDecisions []string
 	events       []Event
@@ -46,6 +47,7 @@ func newChanges() changes {
 		specs: set[JobID]{}, jobs: set[JobID]{}, steps: map[StepRef]struct{}{},
 		sessions: set[SessionID]{}, ended: set[SessionID]{}, nodes: set[NodeID]{}, pools: set[PoolID]{},
 		primings: map[primingKey]struct{}{}, limits: set[LimitID]{}, oldLimits: set[LimitID]{}, queues: set[QueueID]{}, oldQueues: set[QueueID]{},
+		people: newPeopleChanges(),
 	}
 }
 
@@ -123,6 +125,7 @@ func (f *Farm) Changes() Batch {
 		b.Queues = append(b.Queues, f.queues[id].rec)
 	}
 	b.OldQueues = c.oldQueues.ordered()
+	f.drainPeople(&b)
 	b.EndedSessions, b.Decisions, b.OldDecisions, b.Events = c.ended.ordered(), c.decisions, c.oldDecisions, c.events
 	b.LastSeq = f.seq
 	f.changes = newChanges()

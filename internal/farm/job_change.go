@@ -168,6 +168,9 @@ type ForJobs struct {
 	Reason string
 	// DryRun changes nothing and tells which jobs fit.
 	DryRun bool
+	// Sees says which jobs there are for whoever asks, May whether they may do it to one; nil: all of them.
+	Sees func(Belongs) bool
+	May  func(Belongs) error
 }
 
 // JobsDone tells what became of the jobs that fitted.
@@ -190,14 +193,22 @@ func (c ForJobs) apply(f *Farm, now time.Time) (any, error) {
 		return nil, fault.New(fault.Invalid, "%q is none of cancel, retry, pause, resume and change", c.Verb)
 	}
 	for _, id := range c.Filter.Jobs {
-		if _, err := f.job(id); err != nil {
+		if j, err := f.job(id); err != nil {
 			return nil, err
+		} else if c.Sees != nil && !c.Sees(j.rec.Belongs()) {
+			return nil, fault.New(fault.NotFound, "no job %q", id)
 		}
 	}
 	done := &JobsDone{}
 	for _, j := range slices.Clone(f.jobList) {
-		if !c.Filter.fits(&j.rec) {
+		if !c.Filter.fits(&j.rec) || c.Sees != nil && !c.Sees(j.rec.Belongs()) {
 			continue
+		}
+		if c.May != nil {
+			if err := c.May(j.rec.Belongs()); err != nil {
+				done.Skipped = append(done.Skipped, JobSkipped{j.rec.ID, err.Error()})
+				continue
+			}
 		}
 		if !c.DryRun {
 			if _, err := c.command(j.rec.ID).apply(f, now); err != nil {

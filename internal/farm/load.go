@@ -25,6 +25,7 @@ func Load(cfg Config, now time.Time, r *Records) (*Farm, error) {
 	for i := range r.Limits {
 		f.addLimit(&limit{rec: cloneLimit(&r.Limits[i]), nodes: map[NodeID]*holding{}})
 	}
+	f.loadPeople(r)
 	if err := f.loadJobs(r); err != nil {
 		return nil, err
 	}

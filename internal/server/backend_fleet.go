@@ -142,6 +142,7 @@ func (s *Server) attempt(ctx context.Context, id string) (farm.Attempt, error) {
 func (s *Server) Nodes(ctx context.Context, all bool) ([]restv1.Node, error) {
 	var nodes []farm.NodeView
 	work := map[farm.AttemptID]restv1.Work{}
+	sees := s.sees(ctx)
 	err := s.loop.View(ctx, func(f *farm.Farm) {
 		nodes = f.Nodes()
 		if all {
@@ -149,7 +150,7 @@ func (s *Server) Nodes(ctx context.Context, all bool) ([]restv1.Node, error) {
 		}
 		for i := range nodes {
 			for _, id := range nodes[i].Attempts {
-				if a, ok := f.Attempt(id); ok {
+				if a, ok := f.Attempt(id); ok && (sees == nil || sees(a.Unit.Job)) {
 					job, _ := f.Spec(a.Unit.Job)
 					work[id] = wireWork(&a, job.Name)
 				}
@@ -177,15 +178,15 @@ func (s *Server) Nodes(ctx context.Context, all bool) ([]restv1.Node, error) {
 // ChangeNode drains, resumes or releases a node.
 func (s *Server) ChangeNode(ctx context.Context, id, verb string) (restv1.Node, error) {
 	commands := map[string]farm.Command{
-		"drain":   farm.NodeDrain{Node: farm.NodeID(id), Reason: "drained by the user"},
-		"resume":  farm.NodeResume{Node: farm.NodeID(id), Reason: "resumed by the user"},
-		"release": farm.NodeRelease{Node: farm.NodeID(id), Reason: "released by the user"},
+		"drain":   farm.NodeDrain{Node: farm.NodeID(id), Reason: "drained by " + asker(ctx)},
+		"resume":  farm.NodeResume{Node: farm.NodeID(id), Reason: "resumed by " + asker(ctx)},
+		"release": farm.NodeRelease{Node: farm.NodeID(id), Reason: "released by " + asker(ctx)},
 	}
 	c := commands[verb]
 	if c == nil {
 		return restv1.Node{}, fault.New(fault.Invalid, "%q is none of drain, resume and release", verb)
 	}
-	if _, err := s.loop.Do(ctx, c); err != nil {
+	if _, err := s.do(ctx, c); err != nil {
 		return restv1.Node{}, err
 	}
 	s.planner.wake()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spillway/spillway/api/restv1"
+	"github.com/spillway/spillway/internal/access"
 	"github.com/spillway/spillway/internal/farm"
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/server/catalog"
@@ -19,18 +20,18 @@ var _ rest.Jobs = (*Server)(nil)
 
 // Cancel stops a job.
 func (s *Server) Cancel(ctx context.Context, id string) (restv1.Job, error) {
-	return s.change(ctx, id, farm.CancelJob{Job: farm.JobID(id), Reason: "canceled by the user"})
+	return s.change(ctx, id, farm.CancelJob{Job: farm.JobID(id), Reason: "canceled by " + asker(ctx)})
 }
 
 // Retry makes a job's failed and canceled units pending again.
 func (s *Server) Retry(ctx context.Context, id string) (restv1.Job, error) {
-	return s.change(ctx, id, farm.RetryJob{Job: farm.JobID(id), Reason: "to be tried again"})
+	return s.change(ctx, id, farm.RetryJob{Job: farm.JobID(id), Reason: "tried again by " + asker(ctx)})
 }
 
 // Bulk does something to many jobs.
 func (s *Server) Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, error) {
 	c := farm.ForJobs{
-		Verb: farm.Verb(b.Verb), DryRun: b.DryRun, Reason: bulkReasons[b.Verb],
+		Verb: farm.Verb(b.Verb), DryRun: b.DryRun, Reason: bulkReasons[b.Verb] + " by " + asker(ctx),
 		Filter: farm.JobFilter{Owner: b.Owner, Project: b.Project, Queue: farm.QueueID(b.Queue), Name: b.Name},
 	}
 	for _, id := range b.Jobs {
@@ -60,7 +61,20 @@ func (s *Server) Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, erro
 			c.Change.Deadline = &time.Time{}
 		}
 	}
-	result, err := s.loop.Do(ctx, c)
+	if who := access.CallerOf(ctx); who != nil {
+		c.Sees = func(b farm.Belongs) bool { return who.May(access.SeeJobs, b.Project, b.Owner) }
+		c.May = func(b farm.Belongs) error {
+			if !who.May(access.ControlOwn, b.Project, b.Owner) && !who.May(access.ControlJobs, b.Project, b.Owner) {
+				return fault.New(fault.Denied, "it is %s's, and %s may not %s the jobs of others", b.Owner, who.Name, c.Verb)
+			}
+			return nil
+		}
+	}
+	do := s.do
+	if c.DryRun {
+		do = s.loop.Do // nothing to audit
+	}
+	result, err := do(ctx, c)
 	if err != nil {
 		return restv1.BulkDone{}, err
 	}
@@ -80,11 +94,11 @@ func (s *Server) Bulk(ctx context.Context, b restv1.Bulk) (restv1.BulkDone, erro
 
 // bulkReasons are what jobs say of a change made to many.
 var bulkReasons = map[string]string{
-	"cancel": "canceled by the user", "retry": "to be tried again", "pause": "paused by the user", "resume": "resumed by the user", "change": "changed by the user",
+	"cancel": "canceled", "retry": "tried again", "pause": "paused", "resume": "resumed", "change": "changed",
 }
 
 func (s *Server) change(ctx context.Context, id string, c farm.Command) (restv1.Job, error) {
-	if _, err := s.loop.Do(ctx, c); err != nil {
+	if _, err := s.do(ctx, c); err != nil {
 		return restv1.Job{}, err
 	}
 	s.planner.changed()
@@ -103,8 +117,12 @@ func (s *Server) Jobs(ctx context.Context, filter rest.JobFilter) ([]restv1.Job,
 		return nil, err
 	}
 	now := time.Now()
+	sees := s.sees(ctx)
 	var out []restv1.Job
 	for i := range views {
+		if sees != nil && !sees(views[i].ID) {
+			continue
+		}
 		if filter.State != "" && views[i].State.String() != filter.State {
 			continue
 		}

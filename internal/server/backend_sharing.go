@@ -45,7 +45,7 @@ func (s *Server) ReportLimit(ctx context.Context, id string, r restv1.LimitRepor
 
 // limit carries out a command that returns a limit.
 func (s *Server) limit(ctx context.Context, c farm.Command) (restv1.Limit, error) {
-	result, err := s.loop.Do(ctx, c)
+	result, err := s.do(ctx, c)
 	if err != nil {
 		return restv1.Limit{}, err
 	}
@@ -56,7 +56,7 @@ func (s *Server) limit(ctx context.Context, c farm.Command) (restv1.Limit, error
 
 // DeleteLimit removes a limit.
 func (s *Server) DeleteLimit(ctx context.Context, id string) error {
-	_, err := s.loop.Do(ctx, farm.DeleteLimit{Limit: farm.LimitID(id)})
+	_, err := s.do(ctx, farm.DeleteLimit{Limit: farm.LimitID(id)})
 	return err
 }
 
@@ -99,7 +99,7 @@ func (s *Server) Queues(ctx context.Context) ([]restv1.Queue, error) {
 
 // SetQueue makes a queue or changes one.
 func (s *Server) SetQueue(ctx context.Context, id string, c restv1.QueueChange) (restv1.Queue, error) {
-	result, err := s.loop.Do(ctx, farm.SetQueue{
+	result, err := s.do(ctx, farm.SetQueue{
 		Queue: farm.QueueID(id), Weight: c.Weight, Paused: c.Paused, VCPUs: c.VCPUs, MemoryMiB: c.MemoryMiB, GPUs: c.GPUs, Tasks: c.Tasks,
 	})
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Server) SetQueue(ctx context.Context, id string, c restv1.QueueChange) 
 
 // DeleteQueue removes a queue.
 func (s *Server) DeleteQueue(ctx context.Context, id string) error {
-	_, err := s.loop.Do(ctx, farm.DeleteQueue{Queue: farm.QueueID(id)})
+	_, err := s.do(ctx, farm.DeleteQueue{Queue: farm.QueueID(id)})
 	return err
 }
 

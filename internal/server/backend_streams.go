@@ -22,7 +22,27 @@ var _ rest.Streams = (*Server)(nil)
 
 // Events opens the farm's history at a cursor.
 func (s *Server) Events(ctx context.Context, at rest.Cursor) (rest.Follow, error) {
-	return s.feed.follow(ctx, at), nil
+	follow := s.feed.follow(ctx, at)
+	sees := s.sees(ctx)
+	if sees == nil {
+		return follow, nil
+	}
+	all, seen := follow.Events, make(chan restv1.Event)
+	go func() {
+		defer close(seen)
+		for e := range all { // closed when ctx ends
+			if e.Job != "" && !sees(farm.JobID(e.Job)) {
+				continue
+			}
+			select {
+			case seen <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	follow.Events = seen
+	return follow, nil
 }
 
 // Log opens an attempt's output.
@@ -54,6 +74,7 @@ func (s *Server) Log(ctx context.Context, id string, offset int64, follow bool) 
 func (s *Server) Pictures(ctx context.Context, job string, limit int) ([]restv1.Picture, error) {
 	var out []restv1.Picture
 	known := true
+	sees := s.sees(ctx)
 	err := s.loop.View(ctx, func(f *farm.Farm) {
 		if job != "" {
 			_, known = f.Spec(farm.JobID(job))
@@ -61,6 +82,9 @@ func (s *Server) Pictures(ctx context.Context, job string, limit int) ([]restv1.
 			return
 		}
 		for _, j := range f.Jobs() {
+			if sees != nil && !sees(j.ID) {
+				continue
+			}
 			if out = append(out, picturesOf(f.Attempts(j.ID))...); len(out) >= limit {
 				break // jobs come newest first
 			}

@@ -10,6 +10,7 @@ const flushesAtOnce = 256
 
 // committed lets out what a commit made durable: orders, effects, events. It runs in the commit loop.
 func (s *Server) committed(f *farm.Farm, batch *farm.Batch, loaded bool) {
+	s.people.committed(f, batch, loaded)
 	s.hub.Publish(f, batch)
 	if loaded {
 		s.feed.reset(f.LastSeq())

@@ -2,7 +2,7 @@
 // filers and providers, the burst planner, and what the REST API asks of all that.
 //
 // A Server holds no lock while it calls another part. Locks, each held briefly and alone: hub's two (see there), planner.mu,
-// machines.mu, refresher.mu, feed.mu, statuses.mu, and those of the join table, the logs and the catalog.
+// machines.mu, refresher.mu, feed.mu, people.mu, statuses.mu, and those of the join table, the logs and the catalog.
 package server
 
 import (
@@ -54,6 +54,7 @@ type Server struct {
 	machines  *machines
 	hub       *hub.Hub
 	feed      *feed
+	people    *people
 	loop      *commit.Loop
 	planner   *planner
 	scalers   map[string]*scale.Scaler // of pools with a formula, by pool
@@ -75,7 +76,7 @@ func New(c Config, st store.Store) (*Server, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the server's directory")
 	}
-	s := &Server{config: c, store: st, feed: newFeed(), ready: make(chan struct{})}
+	s := &Server{config: c, store: st, feed: newFeed(), people: newPeople(), ready: make(chan struct{})}
 	s.planner = newPlanner(s)
 	s.refresher = &refresher{server: s, calls: map[refreshKey]*refreshCall{}}
 	for _, prepare := range []func() error{s.openIdentity, s.openParts, s.openHandler} {
@@ -157,7 +158,7 @@ func (s *Server) farmConfig(epoch uint64) farm.Config {
 
 func (s *Server) openHandler() error {
 	api, err := rest.New(rest.Config{
-		Jobs: s, Fleet: s, Streams: s, Sharing: s, Token: s.token, Web: s.config.Web, Version: s.config.Version, Commit: s.config.Commit, Log: s.config.Log,
+		Jobs: s, Fleet: s, Streams: s, Sharing: s, Door: s, Users: s, Token: s.token, Web: s.config.Web, Version: s.config.Version, Commit: s.config.Commit, Log: s.config.Log,
 	})
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (s *Server) Submit(ctx context.Context, sub restv1.Submission, key string) 
 	}
 	command.Key = key
 	before := farm.JobID(newID("j"))
-	result, err := s.loop.Do(ctx, command)
+	result, err := s.do(ctx, command)
 	if err != nil {
 		return restv1.Job{}, false, err
 	}

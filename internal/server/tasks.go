@@ -18,7 +18,7 @@ var taskStates = map[string]farm.UnitState{
 
 // Tasks skips or requeues tasks of a job.
 func (s *Server) Tasks(ctx context.Context, id string, t restv1.TaskChange) (restv1.TasksDone, error) {
-	c := farm.ForTasks{Job: farm.JobID(id), Verb: farm.TaskVerb(t.Verb), Elsewhere: t.Elsewhere, DryRun: t.DryRun, Reason: taskReasons[t.Verb]}
+	c := farm.ForTasks{Job: farm.JobID(id), Verb: farm.TaskVerb(t.Verb), Elsewhere: t.Elsewhere, DryRun: t.DryRun, Reason: taskReasons[t.Verb] + " by " + asker(ctx)}
 	for _, name := range t.States {
 		state, ok := taskStates[name]
 		if !ok {
@@ -40,7 +40,11 @@ func (s *Server) Tasks(ctx context.Context, id string, t restv1.TaskChange) (res
 			return restv1.TasksDone{}, err
 		}
 	}
-	result, err := s.loop.Do(ctx, c)
+	do := s.do
+	if c.DryRun {
+		do = s.loop.Do // nothing to audit
+	}
+	result, err := do(ctx, c)
 	if err != nil {
 		return restv1.TasksDone{}, err
 	}
@@ -53,7 +57,7 @@ func (s *Server) Tasks(ctx context.Context, id string, t restv1.TaskChange) (res
 	return restv1.TasksDone(*done), nil
 }
 
-var taskReasons = map[string]string{"skip": "skipped by the user", "requeue": "requeued by the user"}
+var taskReasons = map[string]string{"skip": "skipped", "requeue": "requeued"}
 
 // stepNamed returns the position of a step; "" is the only one.
 func stepNamed(e *catalog.Entry, name string) (int, error) {

@@ -63,7 +63,7 @@ func (s *Server) mintTokens() error {
 }
 
 // MintToken implements rest.Fleet.
-func (s *Server) MintToken(_ context.Context, r restv1.TokenRequest) (restv1.Token, error) {
+func (s *Server) MintToken(ctx context.Context, r restv1.TokenRequest) (restv1.Token, error) {
 	if err := s.checkToken(&r); err != nil {
 		return restv1.Token{}, err
 	}
@@ -76,6 +76,9 @@ func (s *Server) MintToken(_ context.Context, r restv1.TokenRequest) (restv1.Tok
 	}
 	secret, err := s.Mint(g)
 	if err != nil {
+		return restv1.Token{}, err
+	}
+	if err := s.note(ctx); err != nil { // audited before anybody has the secret
 		return restv1.Token{}, err
 	}
 	s.config.Log.Info("a join token was made", "role", r.Role, "names", r.Names, "site", r.Site, "uses", g.Uses, "expires", g.Expires, "for", r.Comment)

@@ -26,6 +26,9 @@ type Store interface {
 	// while only: the first event returned may be later than after+1.
 	Events(ctx context.Context, after uint64, limit int) ([]farm.Event, error)
 
+	// Deeds returns lines of the audit, newest first. They are kept for good.
+	Deeds(ctx context.Context, q farm.DeedFilter) ([]farm.Deed, error)
+
 	// Close ends all use. What was committed stays.
 	Close() error
 }

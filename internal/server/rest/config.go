@@ -30,8 +30,10 @@ type Config struct {
 	Fleet   Fleet
 	Streams Streams
 	Sharing Sharing
+	Door    Door
+	Users   Users
 
-	// Token is the secret that opens the API.
+	// Token is the secret of the server's own token: it opens everything, under the name admin.
 	Token string
 	// Web is the page, served below /; nil serves none.
 	Web fs.FS
@@ -43,7 +45,7 @@ type Config struct {
 
 func (c Config) check() error {
 	switch {
-	case c.Jobs == nil || c.Fleet == nil || c.Streams == nil || c.Sharing == nil || c.Log == nil:
+	case c.Jobs == nil || c.Fleet == nil || c.Streams == nil || c.Sharing == nil || c.Door == nil || c.Users == nil || c.Log == nil:
 		return fault.New(fault.Internal, "rest: incomplete configuration")
 	case len(c.Token) < 16:
 		return fault.WithHint(fault.New(fault.Invalid, "the API token is shorter than 16 characters"),

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/spillway/spillway/api/restv1"
+	"github.com/spillway/spillway/internal/access"
 	"github.com/spillway/spillway/internal/fault"
 )
 
@@ -45,6 +46,7 @@ func (s *server) eventRoute(api huma.API) {
 	op := operation(api, http.MethodGet, "/events", "Follow the farm's history")
 	op.Description = "Server-sent events. The id of an event is its number; its data is an Event. " +
 		"An event named reset says that events after the cursor are forgotten; load everything anew."
+	needs(access.SeeJobs)(&op)
 	op.Responses["200"] = &huma.Response{
 		Description: "The stream; it does not end by itself",
 		Content: map[string]*huma.MediaType{"text/event-stream": {
@@ -65,13 +67,13 @@ func (s *server) eventRoute(api huma.API) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("X-Accel-Buffering", "no")
 			w.WriteHeader(http.StatusOK)
-			serveEvents(r.Context(), w, follow) // ends with the reader or the server: nobody to tell
+			s.serveEvents(r.Context(), w, follow) // ends with the reader or the server: nobody to tell
 		}}, nil
 	})
 }
 
-// serveEvents writes events until one side ends. What is waiting goes out in one write.
-func serveEvents(ctx context.Context, w http.ResponseWriter, follow Follow) {
+// serveEvents writes events until one side ends, or the caller's token does. What is waiting goes out in one write.
+func (s *server) serveEvents(ctx context.Context, w http.ResponseWriter, follow Follow) {
 	out := http.NewResponseController(w)
 	var buf bytes.Buffer
 	send := func() bool {
@@ -100,6 +102,9 @@ func serveEvents(ctx context.Context, w http.ResponseWriter, follow Follow) {
 				}
 			}
 		case now := <-beat.C:
+			if !s.still(access.CallerOf(ctx)) {
+				return
+			}
 			writeBeat(&buf, now)
 		case <-ctx.Done():
 			return

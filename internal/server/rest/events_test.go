@@ -19,7 +19,7 @@ func TestEventStreamBeats(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			serveEvents(ctx, w, Follow{Events: events})
+			new(server).serveEvents(ctx, w, Follow{Events: events})
 		}()
 		<-time.After(heartbeat + time.Second)
 		synctest.Wait()
@@ -42,7 +42,7 @@ func TestEventStreamEndsWithItsSource(t *testing.T) {
 	events := make(chan restv1.Event)
 	close(events)
 	w := httptest.NewRecorder()
-	serveEvents(t.Context(), w, Follow{Events: events, Gap: true})
+	new(server).serveEvents(t.Context(), w, Follow{Events: events, Gap: true})
 	if !strings.Contains(w.Body.String(), "event: reset\n") {
 		t.Errorf("%q", w.Body)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/spillway/spillway/internal/access"
 )
 
 type logQuery struct {
@@ -21,6 +23,7 @@ type logQuery struct {
 // byte, from which a reader that was cut off knows where to go on.
 func (s *server) logRoute(api huma.API) {
 	op := operation(api, http.MethodGet, "/attempts/{id}/log", "Read or follow an attempt's output")
+	needs(access.SeeJobs)(&op)
 	op.Responses["200"] = &huma.Response{
 		Description: "The output, in order",
 		Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/spillway/spillway/api/restv1"
+	"github.com/spillway/spillway/internal/access"
 )
 
 type picturesQuery struct {
@@ -26,11 +27,12 @@ type picturePath struct {
 func (s *server) pictureRoutes(api huma.API) {
 	endpoint(s, api, http.MethodGet, "/pictures", "List landed pictures of all jobs, newest first", func(ctx context.Context, in *limitQuery) (restv1.PictureList, error) {
 		return s.pictures(ctx, "", in.Limit)
-	})
+	}, needs(access.SeeJobs))
 	endpoint(s, api, http.MethodGet, "/jobs/{id}/pictures", "List a job's landed pictures, newest first", func(ctx context.Context, in *picturesQuery) (restv1.PictureList, error) {
 		return s.pictures(ctx, in.ID, in.Limit)
-	})
+	}, needs(access.SeeJobs))
 	op := operation(api, http.MethodGet, "/pictures/{attempt}/{index}", "The bytes of a landed picture")
+	needs(access.SeeJobs)(&op)
 	op.Responses["200"] = &huma.Response{
 		Description: "The file as it is on the storage",
 		Content: map[string]*huma.MediaType{"image/*": {Schema: &huma.Schema{

@@ -28,10 +28,12 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	}
 	c.Security = []map[string][]string{{"token": {}}, {"session": {}}}
 	api := humago.NewWithPrefix(mux, prefix, c)
+	api.UseMiddleware(s.permit)
 
 	s.jobRoutes(api)
 	s.fleetRoutes(api)
 	s.sharingRoutes(api)
+	s.userRoutes(api)
 	s.logRoute(api)
 	s.pictureRoutes(api)
 	s.eventRoute(api)
@@ -56,7 +58,7 @@ func endpoint[I, T any](s *server, api huma.API, method, path, summary string, f
 	huma.Register(api, op, func(ctx context.Context, in *I) (*reply[T], error) {
 		ctx, cancel := context.WithTimeout(ctx, answerWithin)
 		defer cancel()
-		body, err := fn(ctx, in)
+		body, err := fn(detailed(ctx, in), in)
 		if err != nil {
 			return nil, s.problemOf(ctx, err)
 		}

@@ -40,15 +40,18 @@ func (s *server) sessionRoutes(api huma.API) {
 		connection
 		Body restv1.Login
 	}
+	unaudited(&in)
 	huma.Register(api, in, func(_ context.Context, in *login) (*signed, error) {
-		if !s.door.knows(in.Body.Token) {
-			return nil, newProblem(http.StatusUnauthorized, fault.Denied, "the token is not known", tokenHint)
+		caller, err := s.bearer(in.Body.Token)
+		if err != nil {
+			return nil, newProblem(http.StatusUnauthorized, fault.Denied, err.Error(), fault.HintOf(err))
 		}
-		return &signed{s.door.cookie(time.Now(), in.overTLS).String()}, nil
+		return &signed{s.door.cookie(time.Now(), caller.Token, in.overTLS).String()}, nil
 	})
 
 	out := operation(api, http.MethodDelete, "/session", "Sign a browser out")
 	public(&out)
+	unaudited(&out)
 	huma.Register(api, out, func(_ context.Context, in *connection) (*signed, error) {
 		return &signed{farewell(in.overTLS).String()}, nil
 	})

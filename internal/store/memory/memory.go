@@ -114,6 +114,15 @@ func encode(tables map[string]map[string][]byte, b *farm.Batch) error {
 	each(len(b.Decisions), func(i int) error { return put("decisions", b.Decisions[i], b.Decisions[i].ID) })
 	each(len(b.Limits), func(i int) error { return put("limits", b.Limits[i], b.Limits[i].ID) })
 	each(len(b.Queues), func(i int) error { return put("queues", b.Queues[i], b.Queues[i].ID) })
+	each(len(b.Users), func(i int) error { return put("users", b.Users[i], b.Users[i].ID) })
+	each(len(b.APITokens), func(i int) error { return put("tokens", b.APITokens[i], b.APITokens[i].ID) })
+	each(len(b.Deeds), func(i int) error { return put("audit", b.Deeds[i], b.Deeds[i].ID) })
+	for _, id := range b.OldUsers {
+		delete(tables["users"], string(id))
+	}
+	for _, id := range b.OldAPITokens {
+		delete(tables["tokens"], id)
+	}
 	for _, id := range b.OldQueues {
 		delete(tables["queues"], string(id))
 	}
@@ -142,7 +151,7 @@ func (s *Store) Load(ctx context.Context) (*farm.Records, error) {
 		decode(d, "specs", &r.Specs), decode(d, "jobs", &r.Jobs), decode(d, "steps", &r.Steps),
 		decode(d, "attempts", &r.Attempts), decode(d, "sessions", &r.Sessions), decode(d, "nodes", &r.Nodes),
 		decode(d, "pools", &r.Pools), decode(d, "primings", &r.Primings), decode(d, "decisions", &r.Decisions), decode(d, "limits", &r.Limits),
-		decode(d, "queues", &r.Queues),
+		decode(d, "queues", &r.Queues), decode(d, "users", &r.Users), decode(d, "tokens", &r.APITokens),
 	)
 	if err != nil {
 		return nil, err
@@ -180,4 +189,26 @@ func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]farm.Eve
 		return 1
 	})
 	return slices.Clone(d.events[i:min(len(d.events), i+limit)]), nil
+}
+
+// Deeds returns lines of the audit, newest first.
+func (s *Store) Deeds(ctx context.Context, q farm.DeedFilter) ([]farm.Deed, error) {
+	if ctx.Err() != nil {
+		return nil, fault.Wrap(fault.Unavailable, context.Cause(ctx), "read the audit")
+	}
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	s.disk.mu.Lock()
+	defer s.disk.mu.Unlock()
+	var all, out []farm.Deed
+	if err := decode(s.disk, "audit", &all); err != nil {
+		return nil, err
+	}
+	for i := range slices.Backward(all) {
+		if len(out) < q.Limit && q.Fits(&all[i]) {
+			out = append(out, all[i])
+		}
+	}
+	return out, nil
 }

@@ -29,6 +29,9 @@ var columns = map[string]struct {
 	"decisions": {"id, body", 1},
 	"limits":    {"id, body", 1},
 	"queues":    {"id, body", 1},
+	"users":     {"id, body", 1},
+	"tokens":    {"id, body", 1},
+	"audit":     {"id, at, who, did, target, body", 1},
 	"events":    {"seq, body", 1},
 }
 
@@ -47,7 +50,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		s.upserts[table] = st
 	}
-	for _, table := range []string{"sessions", "decisions", "limits", "queues"} {
+	for _, table := range []string{"sessions", "decisions", "limits", "queues", "users", "tokens"} {
 		st, err := s.write.PrepareContext(ctx, "DELETE FROM "+table+" WHERE id = ?") //nolint:sqlclosecheck // Close closes it
 		if err != nil {
 			return err
@@ -111,6 +114,16 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	for i := range b.Limits {
 		w.upsert("limits", &b.Limits[i], string(b.Limits[i].ID))
 	}
+	for i := range b.Users {
+		w.upsert("users", &b.Users[i], string(b.Users[i].ID))
+	}
+	for i := range b.APITokens {
+		w.upsert("tokens", &b.APITokens[i], b.APITokens[i].ID)
+	}
+	for i := range b.Deeds {
+		d := &b.Deeds[i]
+		w.upsert("audit", d, d.ID, d.At.UnixNano(), d.Who, d.Did, d.On)
+	}
 	for i := range b.Events {
 		w.upsert("events", &b.Events[i], b.Events[i].Seq)
 	}
@@ -122,6 +135,12 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	}
 	for _, id := range b.OldQueues {
 		w.remove("queues", string(id))
+	}
+	for _, id := range b.OldUsers {
+		w.remove("users", string(id))
+	}
+	for _, id := range b.OldAPITokens {
+		w.remove("tokens", id)
 	}
 	for _, id := range b.OldLimits {
 		w.remove("limits", string(id))

@@ -41,6 +41,8 @@ func load(ctx context.Context, tx *sql.Tx) (*farm.Records, error) {
 		read(ctx, tx, "SELECT body FROM decisions ORDER BY id", &r.Decisions),
 		read(ctx, tx, "SELECT body FROM limits ORDER BY id", &r.Limits),
 		read(ctx, tx, "SELECT body FROM queues ORDER BY id", &r.Queues),
+		read(ctx, tx, "SELECT body FROM users ORDER BY id", &r.Users),
+		read(ctx, tx, "SELECT body FROM tokens ORDER BY id", &r.APITokens),
 		tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&r.LastSeq),
 	)
 	if err != nil {
@@ -67,8 +69,8 @@ func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]farm.Eve
 }
 
 // read appends the records that a query gives.
-func read[T any](ctx context.Context, tx *sql.Tx, query string, into *[]T) error {
-	rows, err := tx.QueryContext(ctx, query)
+func read[T any](ctx context.Context, tx *sql.Tx, query string, into *[]T, values ...any) error {
+	rows, err := tx.QueryContext(ctx, query, values...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", query, err)
 	}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"time"
 
+	"github.com/spillway/spillway/internal/access"
 	"github.com/spillway/spillway/internal/farm"
 )
 
@@ -67,7 +68,12 @@ func Full() farm.Batch {
 		Queues: []farm.Queue{{
 			ID: "night", Weight: 0.5, Paused: true, Quota: farm.Amounts{VCPUs: 2.5, MemoryMiB: 1, GPUs: 2, Tasks: 3},
 		}},
-		LastSeq: 1,
+		Users: []farm.User{{
+			ID: "mara", Grants: []access.Grant{{Role: access.Artist, Project: "alpha"}}, Comment: "c", Disabled: true, Created: at,
+		}},
+		APITokens: []farm.APIToken{{ID: "t1", User: "mara", Hash: "ab", Comment: "laptop", Created: at, Expires: at}},
+		LastSeq:   1,
 	}
+	b.Deeds = []farm.Deed{{ID: "u1", At: at, Who: "mara", Token: "t1", From: "10.0.0.7", Did: "queue set", On: "night", Detail: "{}"}}
 	return b
 }

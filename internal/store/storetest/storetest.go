@@ -34,6 +34,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Open) {
 		{"AnEndedContextLeavesNothing", testCanceled},
 		{"EventsFromACursor", testEvents},
 		{"ReadersBesideTheWriter", testReaders},
+		{"TheAuditIsAskedByWhoWhatAndWhen", testDeeds},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, fresh(t)) })
@@ -78,10 +79,12 @@ func testReplace(t *testing.T, open Open) {
 	epoch := lead(t, s)
 	commit(t, s, epoch, b)
 	next := farm.Batch{EndedSessions: []farm.SessionID{b.Sessions[0].ID}, OldDecisions: []string{b.Decisions[0].ID}, OldLimits: []farm.LimitID{"nuke"}, OldQueues: []farm.QueueID{"night"}}
+	next.OldUsers, next.OldAPITokens = []farm.UserID{"mara"}, []string{"t1"}
 	next.Jobs = []farm.Job{b.Jobs[0]}
 	next.Jobs[0].State = farm.JobSucceeded
 	commit(t, s, epoch, next)
 	want := b.Records
+	want.Users, want.APITokens = nil, nil
 	want.Jobs, want.Sessions, want.Decisions, want.Limits, want.Queues = next.Jobs, nil, nil, nil, nil
 	wantRecords(t, s, want)
 }

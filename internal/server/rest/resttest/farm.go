@@ -35,6 +35,9 @@ type Farm struct {
 	filers    []restv1.Filer
 	limits    []restv1.Limit
 	queues    []restv1.Queue
+	users     []restv1.User
+	apiTokens []restv1.APIToken // without secrets
+	deeds     []restv1.Deed
 	ids       int
 	tokens    int // made
 }
@@ -44,6 +47,8 @@ var (
 	_ rest.Fleet   = (*Farm)(nil)
 	_ rest.Streams = (*Farm)(nil)
 	_ rest.Sharing = (*Farm)(nil)
+	_ rest.Door    = (*Farm)(nil)
+	_ rest.Users   = (*Farm)(nil)
 )
 
 type submitted struct {
