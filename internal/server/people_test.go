@@ -207,7 +207,7 @@ func changes(job, token string) []changeRequest {
 	return []changeRequest{
 		{"post-jobs", "POST", "/jobs", fmt.Sprintf(`{"template":%q}`, shot(1)), "job submit", ""},
 		{"post-jobs-bulk", "POST", "/jobs/bulk", `{"verb":"pause","jobs":["` + job + `"]}`, "job pause", job},
-		{"post-jobs-id-order", "POST", "/jobs/" + job + "/order", `{"order":{"kind":"descending"}}`, "job order", job},
+		{"post-jobs-id-order", "POST", "/jobs/" + job + "/order", `{"order":{"by":"descending"}}`, "job order", job},
 		{"post-jobs-id-tasks", "POST", "/jobs/" + job + "/tasks", `{"verb":"skip","step":"Render","tasks":"1"}`, "job skip", job},
 		{"post-jobs-id-cancel", "POST", "/jobs/" + job + "/cancel", "", "job cancel", job},
 		{"post-jobs-id-retry", "POST", "/jobs/" + job + "/retry", "", "job retry", job},

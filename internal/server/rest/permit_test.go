@@ -94,7 +94,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{mara, "POST", "/jobs", `{"template":"name: x","project":"beta"}`, 403},
 		{mara, "POST", "/jobs", `{"template":"name: x","owner":"tom"}`, 403},
 		{tom, "GET", "/jobs/" + alpha, "", 200},
-		{tom, "POST", "/jobs/" + alpha + "/retry", "", 200},
+		{tom, "POST", "/jobs/" + alpha + "/retry", "", 409},  // he may, and there is nothing to retry
 		{tom, "POST", "/jobs/" + f.job + "/cancel", "", 403}, // ann's
 		{tom, "POST", "/jobs", `{"template":"name: x","project":"alpha","owner":"mara"}`, 201},
 		{tom, "POST", "/jobs", `{"template":"name: x","project":"beta","owner":"mara"}`, 403},
