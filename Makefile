@@ -72,6 +72,7 @@ bench-wan: packages-bench build ## a filer at the far end of a long link, beside
 .PHONY: bench-scale
 bench-scale: build ## a filer that knows ten million files: memory, restart, files not in memory (ARGS="-files 1000000")
 	$(GO) run ./bench/scale -binary $(BIN) $(ARGS)
+
 .PHONY: bench-scheduler
 bench-scheduler: ## the pure scheduler: a million tasks of 1,000 jobs to 10,000 nodes, with queues and limits
 	$(GO) test ./internal/farm -run - -bench ScheduleMillion -benchtime 3x $(ARGS)
