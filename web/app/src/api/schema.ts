@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed what, newest first */
+        get: operations["get-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/decisions": {
         parameters: {
             query?: never;
@@ -332,6 +349,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who the caller is, and what they may do */
+        get: operations["get-me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/nodes": {
         parameters: {
             query?: never;
@@ -572,6 +606,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users */
+        get: operations["get-users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a user or change one */
+        put: operations["put-users-id"];
+        post?: never;
+        /** Delete a user and revoke their tokens */
+        delete: operations["delete-users-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a user's API tokens */
+        get: operations["get-users-id-tokens"];
+        put?: never;
+        /** Make an API token; its secret is shown once */
+        post: operations["post-users-id-tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token */
+        delete: operations["delete-users-id-tokens-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/version": {
         parameters: {
             query?: never;
@@ -593,6 +697,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        APIToken: {
+            comment?: string;
+            /** Format: date-time */
+            created: string;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            /** @description Shown once, when it is made. */
+            secret?: string;
+            /**
+             * Format: date-time
+             * @description Last seen since the server was started.
+             */
+            used?: string;
+            user: string;
+        };
+        APITokenList: {
+            /** @description Oldest first. */
+            tokens: components["schemas"]["APIToken"][];
+        };
+        APITokenRequest: {
+            /** @description Where it is used. */
+            comment?: string;
+            /**
+             * Format: int64
+             * @description How long it is good for; 0: 90 days.
+             */
+            lifeSeconds?: number;
+        };
         Amounts: {
             /** Format: int64 */
             gpus: number;
@@ -781,9 +914,14 @@ export interface components {
             succeeded: number;
         };
         Decision: {
+            /**
+             * Format: int64
+             * @description Nodes that the goals ask for, were there no limits.
+             */
+            asked: number;
             /** Format: date-time */
             at: string;
-            /** @description What capped it. */
+            /** @description What capped it: max, vcpus, quota, hourly, budget or stopped. */
             cap?: string;
             /** Format: int64 */
             have: number;
@@ -791,12 +929,34 @@ export interface components {
             id: string;
             pool: string;
             reason: string;
+            seen: components["schemas"]["Seen"];
             /** Format: int64 */
             want: number;
         };
         DecisionList: {
             /** @description Newest first. */
             decisions: components["schemas"]["Decision"][];
+        };
+        Deed: {
+            /** Format: date-time */
+            at: string;
+            /** @description What was asked for, as JSON; cut off after 2000 bytes. */
+            detail?: string;
+            /** @example queue set */
+            did: string;
+            /** @description The address that the request came from. */
+            from?: string;
+            /** @description Ordered. */
+            id: string;
+            /** @description The id of what was changed. */
+            on?: string;
+            /** @description The id of the API token; empty for the server's own. */
+            token?: string;
+            who: string;
+        };
+        DeedList: {
+            /** @description Newest first. */
+            deeds: components["schemas"]["Deed"][];
         };
         Event: {
             /** Format: date-time */
@@ -1036,6 +1196,14 @@ export interface components {
         };
         Login: {
             token: string;
+        };
+        Me: {
+            name: string;
+            /** @description In at least one project. */
+            permissions: string[];
+            roles: string[];
+            /** @description The id of the token shown; empty for the server's own. */
+            token?: string;
         };
         Node: {
             /** @description Jobs that avoid it because it fails their tasks. */
@@ -1298,6 +1466,35 @@ export interface components {
             /** Format: int64 */
             size: number;
         };
+        Seen: {
+            /**
+             * Format: int64
+             * @description The studio's own nodes that could do some of it.
+             */
+            home: number;
+            /**
+             * Format: int64
+             * @description Steps that would miss their goals without rented nodes.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Tasks that wait for others.
+             */
+            later: number;
+            /**
+             * Format: int64
+             * @description Tasks that could start.
+             */
+            runnable: number;
+            /** Format: int64 */
+            running: number;
+            /**
+             * Format: double
+             * @description Of one node of the pool for all that could start.
+             */
+            seconds: number;
+        };
         SiteSummary: {
             /**
              * Format: int64
@@ -1521,6 +1718,31 @@ export interface components {
             /** @description By index, ascending, without pending ones. */
             units: components["schemas"]["Unit"][];
         };
+        User: {
+            comment?: string;
+            /** Format: date-time */
+            created: string;
+            /** @description None of the tokens opens anything. */
+            disabled?: boolean;
+            id: string;
+            /** @description ROLE for all projects, or ROLE:PROJECT; roles are artist, wrangler and admin. */
+            roles: string[];
+            /**
+             * Format: int64
+             * @description That have not expired.
+             */
+            tokens: number;
+        };
+        UserChange: {
+            comment?: string;
+            disabled?: boolean;
+            /** @description In place of those before. */
+            roles?: string[];
+        };
+        UserList: {
+            /** @description By name. */
+            users: components["schemas"]["User"][];
+        };
         Version: {
             /** @example v1 */
             api: string;
@@ -1623,6 +1845,47 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-audit": {
+        parameters: {
+            query?: {
+                /** @description Only what this user did. */
+                who?: string;
+                /** @description The verb, or its first words: job, job cancel. */
+                did?: string;
+                /** @description The id of what was changed. */
+                on?: string;
+                since?: string;
+                until?: string;
+                /** @description Only what was done before the line with this id. */
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeedList"];
                 };
             };
             /** @description A problem */
@@ -2264,6 +2527,35 @@ export interface operations {
             };
         };
     };
+    "get-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-nodes": {
         parameters: {
             query?: {
@@ -2750,6 +3042,195 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Token"];
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-users-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-users-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-users-id-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["APITokenList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-users-id-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["APITokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["APIToken"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-users-id-tokens-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {
