@@ -102,7 +102,7 @@ func (c *UserTokenCreateCmd) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	defer remote.Close()
-	var out io.Writer = io.Discard
+	out := io.Discard
 	if c.Out != "" { // before there is a token that could not be written
 		f, err := os.OpenFile(c.Out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {

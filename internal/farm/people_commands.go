@@ -107,7 +107,7 @@ func (c SetUser) apply(f *Farm, now time.Time) (any, error) {
 type DeleteUser struct{ User UserID }
 
 func (c DeleteUser) apply(f *Farm, _ time.Time) (any, error) {
-	if _, err := f.user(c.User); err != nil {
+	if err := f.knowsUser(c.User); err != nil {
 		return nil, err
 	}
 	for id, t := range f.people.tokens {
@@ -121,11 +121,12 @@ func (c DeleteUser) apply(f *Farm, _ time.Time) (any, error) {
 	return nil, nil
 }
 
-func (f *Farm) user(id UserID) (*User, error) {
-	if u := f.people.users[id]; u != nil {
-		return u, nil
+// knowsUser fails for somebody the farm has no record of.
+func (f *Farm) knowsUser(id UserID) error {
+	if f.people.users[id] != nil {
+		return nil
 	}
-	return nil, fault.WithHint(fault.New(fault.NotFound, "there is no user %q", id), "see: spillway user list")
+	return fault.WithHint(fault.New(fault.NotFound, "there is no user %q", id), "see: spillway user list")
 }
 
 // AddAPIToken gives a user a token. It returns the APIToken.
@@ -137,7 +138,7 @@ type AddAPIToken struct {
 }
 
 func (c AddAPIToken) apply(f *Farm, now time.Time) (any, error) {
-	if _, err := f.user(c.User); err != nil {
+	if err := f.knowsUser(c.User); err != nil {
 		return nil, err
 	}
 	count := 0
