@@ -16,7 +16,7 @@ type Role string
 const (
 	Artist   Role = "artist"   // submits jobs and looks after their own
 	Wrangler Role = "wrangler" // looks after everybody's jobs, and after the farm
-	Admin    Role = "admin"    // decides who may do what, and what it may cost
+	Admin    Role = "admin"    // decides who may do what, and who joins
 )
 
 // Roles lists the roles, the weakest first.
@@ -33,12 +33,9 @@ const (
 	ControlOwn  Permission = "jobs.own"     // cancel, retry, change, …: one's own jobs
 	ControlJobs Permission = "jobs.control" // everybody's; and submit for somebody else
 	RunFarm     Permission = "farm.run"     // queues, limits, nodes, pools
-	SetBudgets  Permission = "budgets.set"
-	Admit       Permission = "farm.admit" // join tokens: a node reads what its projects have
+	Admit       Permission = "farm.admit"   // join tokens: a node reads what its projects have
 	ManageUsers Permission = "users.manage"
 	SeeAudit    Permission = "audit.see"
-	Notify      Permission = "webhooks.manage" // what the farm tells, and to whom
-	BackUp      Permission = "farm.backup"
 )
 
 // rights is what each role may do itself. A scoped permission of a grant counts in its project; others only if the grant
@@ -46,7 +43,7 @@ const (
 var rights = map[Role][]Permission{
 	Artist:   {SeeFarm, SeeJobs, Submit, ControlOwn},
 	Wrangler: {SeeFarm, SeeJobs, Submit, ControlOwn, ControlJobs, RunFarm},
-	Admin:    {SeeFarm, SeeJobs, Submit, ControlOwn, ControlJobs, RunFarm, SetBudgets, Admit, ManageUsers, SeeAudit, Notify, BackUp},
+	Admin:    {SeeFarm, SeeJobs, Submit, ControlOwn, ControlJobs, RunFarm, Admit, ManageUsers, SeeAudit},
 }
 
 // Permissions lists all permissions, by name.
@@ -58,7 +55,7 @@ func Permissions() []Permission {
 
 // Scoped reports whether the permission is about jobs, which are of a project.
 func (p Permission) Scoped() bool {
-	return p == SeeJobs || p == Submit || p == ControlOwn || p == ControlJobs || p == SetBudgets
+	return p == SeeJobs || p == Submit || p == ControlOwn || p == ControlJobs
 }
 
 // For returns the weakest role that has the permission.

@@ -47,8 +47,8 @@ func TestMay(t *testing.T) {
 		{"wrangler", access.ManageUsers, "", "", false},
 		{"admin", access.ManageUsers, "", "", true},
 		{"admin:alpha", access.ManageUsers, "", "", false},
-		{"admin:alpha", access.SetBudgets, "alpha", "", true},
-		{"admin:alpha", access.SetBudgets, "", "", false},
+		{"admin:alpha", access.ControlJobs, "alpha", "tom", true},
+		{"admin:alpha", access.Admit, "", "", false},
 		{"", access.SeeFarm, "", "", false},
 	} {
 		c := caller(t, strings.Fields(tt.grants)...)
