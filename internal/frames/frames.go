@@ -65,15 +65,14 @@ func (l List) Range() string {
 		if n == 2 { // two frames are no stride
 			j, n = i+1, 1
 		}
-		if n == 1 {
-			out = append(out, strconv.FormatInt(all[i], 10))
-		} else {
-			text := fmt.Sprintf("%d-%d", all[i], all[j-1])
+		text := strconv.FormatInt(all[i], 10)
+		if n > 1 {
+			text = fmt.Sprintf("%s-%d", text, all[j-1])
 			if step := all[i+1] - all[i]; step > 1 {
 				text += fmt.Sprintf(":%d", step)
 			}
-			out = append(out, text)
 		}
+		out = append(out, text)
 		i = j
 	}
 	return strings.Join(out, ",")
