@@ -47,8 +47,9 @@ var adapters = map[string][]string{
 	"github.com/lmittmann/tint":     {"cmd/spillway"},
 	"golang.org/x/image":            {"internal/verify"},
 
-	"github.com/aws/aws-sdk-go-v2/service/s3":               {"internal/origin"},
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob":  {"internal/origin"},
+	"github.com/aws/aws-sdk-go-v2/service/s3":              {"internal/origin"},
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob": {"internal/origin"},
+	"k8s.io": {"internal/provider"},
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager": {"internal/provider"},
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spillway/spillway/internal/identity"
 	"github.com/spillway/spillway/internal/provider"
 	"github.com/spillway/spillway/internal/provider/azure"
+	"github.com/spillway/spillway/internal/provider/kube"
 	"github.com/spillway/spillway/internal/server/effect"
 	"github.com/spillway/spillway/internal/server/policy"
 )
@@ -93,10 +94,11 @@ type Site struct {
 type Pool struct {
 	Name     string          `yaml:"name,required"`
 	Site     string          `yaml:"site,required"`
-	Provider string          `yaml:"provider"` // process or azure
+	Provider string          `yaml:"provider"` // process, azure or kube
 	Command  []string        `yaml:"command"`  // of the process provider
 	CPUs     []int           `yaml:"cpus"`     // that its processes are bound to in turn
 	Azure    *azure.Spec     `yaml:"azure"`    // of the azure provider
+	Kube     *kube.Spec      `yaml:"kube"`     // of the kube provider
 	Min      int             `yaml:"min"`
 	Max      int             `yaml:"max,required"`
 	Capacity Capacity        `yaml:"capacity"`

@@ -62,6 +62,7 @@ func TestConfig(t *testing.T) {
 		"both":                   {"studio: {filer: edge}", "studio: {filer: edge, direct: /x}", "needs either a filer or a direct folder"},
 		"pool elsewhere":         {"site: cloud, provider", "site: moon, provider", `at site "moon"`},
 		"provider":               {"provider: process", "provider: aws", "this release has: process"},
+		"kube without kube":      {"provider: process", "provider: kube", "does not say what its pods are"},
 		"azure without azure":    {"provider: process", "provider: azure", "does not say what its machines are"},
 		"no command":             {"command: [spillway, agent]", "command: []", "no command"},
 		"limits":                 {"max: 2", "max: 2, min: 3", "at least 3 and at most 2"},

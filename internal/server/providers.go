@@ -8,6 +8,7 @@ import (
 	"github.com/spillway/spillway/internal/fault"
 	"github.com/spillway/spillway/internal/provider"
 	"github.com/spillway/spillway/internal/provider/azure"
+	"github.com/spillway/spillway/internal/provider/kube"
 	"github.com/spillway/spillway/internal/provider/process"
 )
 
@@ -15,6 +16,7 @@ import (
 const (
 	providerProcess = "process" // the default
 	providerAzure   = "azure"
+	providerKube    = "kube"
 )
 
 // checkProvider reports what a pool's provider lacks.
@@ -32,8 +34,14 @@ func (c *Config) checkProvider(p *Pool) error {
 			return fault.WithHint(fault.New(fault.Invalid, "pool %q of the azure provider does not say what its machines are", p.Name),
 				"add azure: with subscription, resourceGroup, location, size, image and subnet")
 		}
+	case providerKube:
+		if p.Kube == nil {
+			return fault.WithHint(fault.New(fault.Invalid, "pool %q of the kube provider does not say what its pods are", p.Name),
+				"add kube: with namespace and image")
+		}
 	default:
-		return fault.New(fault.Invalid, "pool %q has the provider %q; this release has: %s and %s", p.Name, p.Provider, providerProcess, providerAzure)
+		return fault.New(fault.Invalid, "pool %q has the provider %q; this release has: %s, %s and %s",
+			p.Name, p.Provider, providerProcess, providerAzure, providerKube)
 	}
 	return nil
 }
@@ -46,6 +54,8 @@ func (c *Config) provider(p *Pool, ca []byte) (provider.Provider, error) {
 		return c.Providers[p.Name], nil
 	case p.Provider == providerAzure:
 		return azure.New(azure.Config{Spec: *p.Azure, Farm: farmTag(ca), Pool: p.Name, Spot: p.Spot, Log: log})
+	case p.Provider == providerKube:
+		return kube.New(kube.Config{Spec: *p.Kube, Farm: farmTag(ca), Pool: p.Name, GPUs: p.Capacity.GPUs, Log: log})
 	default:
 		return process.New(process.Config{Dir: filepath.Join(c.Dir, "pools", p.Name), Command: p.Command, CPUs: p.CPUs, Log: log})
 	}
