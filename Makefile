@@ -81,6 +81,10 @@ bench-scheduler: ## the pure scheduler: a million tasks of 1,000 jobs to 10,000 
 bench-mount: packages-bench build ## the mount's disk cache beside the local file, and a walk of 10,000 files
 	$(GO) run ./bench/mount -binary $(BIN) $(ARGS)
 
+.PHONY: bench-burst
+bench-burst: ## simulated days of a farm with the burst planner and with others, beside an oracle (ARGS="-days 50 -only money")
+	$(GO) run ./bench/burst $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for 30 s each
 	./scripts/fuzz 30s

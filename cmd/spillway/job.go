@@ -28,6 +28,8 @@ type JobCmd struct {
 	Set    JobSetCmd    `cmd:"" help:"Change jobs while they run: priority, queue, bounds, deadline."`
 	Order  JobOrderCmd  `cmd:"" help:"Change which tasks of a job start first, while it runs."`
 	Why    JobWhyCmd    `cmd:"" help:"Explain what a job waits for."`
+
+	Forecast JobForecastCmd `cmd:"" help:"Tell when a job will be done and what it will cost, as things are or if they were otherwise."`
 }
 
 // JobSubmitCmd submits a job.

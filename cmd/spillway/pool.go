@@ -12,6 +12,9 @@ import (
 // PoolCmd holds the commands for elastic pools.
 type PoolCmd struct {
 	List      PoolListCmd      `cmd:"" help:"List elastic pools and what is wanted of them."`
+	Stop      PoolStopCmd      `cmd:"" help:"Rent nothing for a pool any more, and let its nodes go when they have finished what they do."`
+	Start     PoolStartCmd     `cmd:"" help:"End a stop."`
+	Decisions PoolDecisionsCmd `cmd:"" help:"List what the burst planner decided, and why."`
 	Autoscale PoolAutoscaleCmd `cmd:"" help:"Try the formulas that size pools."`
 }
 

@@ -4,8 +4,8 @@
 // of the package's own. A caller plans every few seconds and carries out what it is told; nothing is remembered in
 // between, so a restart changes no decision.
 //
-// The method. Only work that could start now is demand. Work is laid onto nodes in the order of priority, then of goal,
-// the way the scheduler does it: whichever slot is free first takes the next task, the studio's own nodes before all
+// The method. Only work that could start now is demand. Work is laid onto nodes in the order of priority, then of
+// submission, the way the scheduler does it: whichever slot is free first takes the next task, the studio's own nodes before all
 // others. A work's goal is its job's deadline, less what must follow it; or a maximum wait; or none, and then nothing is
 // rented for it. The plan is the smallest number of nodes with which every goal is met with a margin, counting that new
 // nodes must start and that their filer must be warm first. The smallest number is also the cheapest, because each

@@ -210,3 +210,17 @@ func TestVictimsAreCheapToLose(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Work of which nothing is known is taken to be as other work: it is in the way of what comes after, and may miss its goal.
+func TestUnknownWorkIsGuessed(t *testing.T) {
+	known := big(func(w *burst.Work) { w.Job, w.Deadline = "j0", now.Add(40*time.Hour) })
+	unknown := big(func(w *burst.Work) { w.Expected = 0 })
+	d := burst.Plan(now, farm([]burst.Work{known, unknown}, func(in *burst.Input) { in.Pools[0].Max = 1000 }))[0]
+	if d.Want < 20 || d.Job != "j1" || !strings.Contains(d.Reason, "600 frames × 60 s (nobody knows yet; as other work takes)") {
+		t.Errorf("%d nodes: %s", d.Want, d.Reason)
+	}
+	in := farm([]burst.Work{unknown}, func(in *burst.Input) { in.Pools[0].Max, in.Settings.Usual = 1000, 60 })
+	if d := burst.Plan(now, in)[0]; d.Want < 20 {
+		t.Errorf("%d nodes: %s", d.Want, d.Reason)
+	}
+}

@@ -115,6 +115,7 @@ type Settings struct {
 	MaxHourly float64       // of all rented nodes together, an hour; 0: no limit
 	MaxVCPUs  float64       // of all rented nodes together; 0: no limit
 	Budget    *float64      // what may still be spent; nil: no limit
+	Usual     float64       // seconds a task of work that is done took; 0: unknown
 	// Quotas are limits of the vCPUs of pools together, by name. A pool's quota that is not here has no limit.
 	Quotas map[string]float64
 }

@@ -12,6 +12,7 @@ type load struct {
 	slots    []float64
 	seconds  []float64 // a task takes, by supply; 0: unknown or cannot run there
 	wait     []float64 // until its assets let new nodes be woken
+	guess    float64   // seconds a task of which nothing is known is taken to last; 0: something is known, or nothing at all
 	slow     float64   // what the last task may take longer than the usual one
 	runsLeft float64   // until what runs has ended
 }
@@ -20,7 +21,10 @@ type load struct {
 func (l *load) hasGoal() bool { return !math.IsInf(l.goal, 1) }
 
 // wants reports whether the work can miss a goal.
-func (l *load) wants() bool { return l.hasGoal() && l.Runnable > 0 && l.known() }
+func (l *load) wants() bool { return l.hasGoal() && l.Runnable > 0 && l.timed() }
+
+// timed reports whether the work can be laid out: how long its tasks take is known, or guessed.
+func (l *load) timed() bool { return l.guess > 0 || l.known() }
 
 // goalAt returns when the work's last task should have ended; false if there is no such moment.
 func (w *Work) goalAt(s Settings) (time.Time, bool) {

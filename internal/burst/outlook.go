@@ -16,7 +16,7 @@ type Outlook struct {
 // named has none. Existing nodes are used first. Work that waits for other work counts as far as it is known how long it
 // takes and one of the nodes can do it.
 func Forecast(now time.Time, in Input, nodes map[string]int) Outlook {
-	p := newPlanner(now, in)
+	p := newPlanner(now, in, false)
 	p.all = true
 	r := p.try(p.numbers(nodes))
 	return p.outlook(r)

@@ -10,7 +10,7 @@ import (
 
 // Plan returns one decision for every pool, in the pools' order.
 func Plan(now time.Time, in Input) []Decision {
-	p := newPlanner(now, in)
+	p := newPlanner(now, in, true)
 	need := p.search(p.settings.Margin)
 	hold := p.held(need)
 	keep := need.counts
@@ -201,13 +201,13 @@ func (p *planner) missed(r result, margin float64) []int {
 // addScouts gives a pool one node for a work of which nobody knows how long its tasks take, unless the studio's own nodes
 // can find that out in time.
 func (p *planner) addScouts(t *target) {
-	if !slices.ContainsFunc(p.work, func(w load) bool { return !w.known() && w.Runnable > 0 }) {
+	if !slices.ContainsFunc(p.work, func(w load) bool { return !w.timed() && w.Runnable > 0 }) {
 		return
 	}
 	p.set(nil)
 	for i := range p.work {
 		w := &p.work[i]
-		if w.known() {
+		if w.timed() {
 			p.bench.place(w, w.Runnable)
 			continue
 		}

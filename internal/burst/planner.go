@@ -26,7 +26,9 @@ type planner struct {
 	bench    bench
 }
 
-func newPlanner(now time.Time, in Input) *planner {
+// newPlanner works out what does not change from trial to trial. With guess, work of which nothing is known is taken to be as
+// other work is.
+func newPlanner(now time.Time, in Input, guess bool) *planner {
 	p := &planner{now: now, in: in, settings: in.Settings.withDefaults(), supplies: map[string]int{}, busy: map[string]float64{}, goalless: map[string]bool{}}
 	for i := range in.Home {
 		p.supplies[in.Home[i].Name] = i
@@ -35,20 +37,20 @@ func newPlanner(now time.Time, in Input) *planner {
 		p.supplies[in.Pools[i].Name] = len(in.Home) + i
 	}
 	order := make([]*Work, len(in.Work))
-	goals := make(map[*Work]float64, len(in.Work))
 	for i := range in.Work {
 		order[i] = &in.Work[i]
-		goals[order[i]] = p.goal(order[i])
 	}
-	slices.SortStableFunc(order, func(a, b *Work) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(goals[a], goals[b]))
-	})
+	slices.SortStableFunc(order, func(a, b *Work) int { return cmp.Compare(b.Priority, a.Priority) })
 	homeBusy := make([]float64, len(in.Home))
+	usual := p.usualOf(order)
 	p.work = make([]load, len(order))
 	p.last = -1
 	for i, w := range order {
 		l := &p.work[i]
-		*l = load{Work: w, goal: goals[w]}
+		*l = load{Work: w, goal: p.goal(w)}
+		if guess && !w.known() {
+			l.guess = usual
+		}
 		p.measure(l)
 		p.occupy(l, homeBusy)
 		if l.wants() {
@@ -85,7 +87,7 @@ func (p *planner) measure(l *load) {
 		}
 		seconds, seen := sites[site]
 		if !seen || speed != 1 {
-			usual, ok := p.usual(l.Work, site, speed)
+			usual, ok := p.usual(l, site, speed)
 			if !ok {
 				continue
 			}
@@ -100,7 +102,32 @@ func (p *planner) measure(l *load) {
 			l.wait[at] = l.warmsIn(pool).Seconds()
 		}
 	}
-	l.slow = l.anywhere().Spread
+	l.slow = lastOnes * l.anywhere().Spread
+}
+
+// lastOnes is by how many standard deviations the slowest of the last tasks is taken to be slower than the usual one.
+const lastOnes = 2
+
+// usualOf returns how long tasks usually take, for work of which nothing is known: the geometric mean over what is known of
+// other work, and what the settings say of work that is done. Such work would else be in nobody's way. 0: nothing is known.
+func (p *planner) usualOf(works []*Work) float64 {
+	sum, n := 0.0, 0.0
+	if u := p.settings.Usual; u > 0 {
+		sum, n = math.Log(u), 1
+	}
+	for _, w := range works {
+		mean := w.Expected
+		if m := w.anywhere(); m.Count > 0 {
+			mean = m.Mean
+		}
+		if mean > 0 {
+			sum, n = sum+math.Log(mean), n+1
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return math.Exp(sum / n)
 }
 
 // shortestTask keeps a task from taking no time at all.
@@ -137,14 +164,19 @@ func (p *planner) pool(name string) *Pool {
 
 // usual returns how long a task takes at a site, pessimistically: the mean and its standard error. What has been
 // measured elsewhere is scaled by speed. False if nothing is known.
-func (p *planner) usual(w *Work, site string, speed float64) (float64, bool) {
+func (p *planner) usual(l *load, site string, speed float64) (float64, bool) {
+	w := l.Work
 	if m, ok := w.Measured[site]; ok && m.Count > 0 && m.Mean > 0 {
 		return p.outrun(w, m, site), true
 	}
 	if m := w.anywhere(); m.Count > 0 {
 		return p.outrun(w, m, "") / speed, true
 	}
-	return p.outrun(w, Seconds{Count: 1, Mean: w.Expected}, "") / speed, w.Expected > 0
+	expected := w.Expected
+	if expected <= 0 {
+		expected = l.guess
+	}
+	return p.outrun(w, Seconds{Count: 1, Mean: expected}, "") / speed, expected > 0
 }
 
 // outrun corrects a mean for what still runs at a site (empty: anywhere). The first tasks that end are the short ones; a

@@ -12,7 +12,7 @@ func (p *planner) explain(pool *Pool, d Decision, t target, w *load) string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	switch {
-	case w != nil && !w.known():
+	case w != nil && !w.timed():
 		say("%s: nobody knows yet how long its %s take, and no node at home can try one in time", w.title(), w.noun())
 	case w != nil:
 		say("%s", p.need(w, t))
@@ -31,7 +31,7 @@ func (p *planner) explain(pool *Pool, d Decision, t target, w *load) string {
 		default:
 			say("%s stays so as not to be missed again soon", nodes(d.Want))
 		}
-	case w != nil && !w.known():
+	case w != nil && !w.timed():
 		say("%s finds out", nodes(d.Want))
 	case w != nil:
 		say("%s", p.outcome(w, d, t))
@@ -58,6 +58,9 @@ func (p *planner) need(w *load, t target) string {
 		}
 	}
 	s := fmt.Sprintf("%s: %d %s × %s", w.title(), w.Runnable, w.noun(), span(p.typical(w)))
+	if w.guess > 0 {
+		s += " (nobody knows yet; as other work takes)"
+	}
 	base := t.base.ends[p.index(w)]
 	switch {
 	case home == 0 && math.IsInf(base, 1):
@@ -140,7 +143,7 @@ func (p *planner) enough(pool *Pool, t target) string {
 	}
 	end := t.base.ends[p.index(first)]
 	switch {
-	case !first.known():
+	case !first.timed():
 		return fmt.Sprintf("%s: nobody knows yet how long its %s take; the first at home will tell", first.title(), first.noun())
 	case first.Cheapest:
 		return fmt.Sprintf("%s: %d %s end in %s; nothing is rented for it", first.title(), first.Runnable, first.noun(), span(end))
@@ -170,7 +173,10 @@ func (p *planner) typical(w *load) float64 {
 	if m := w.anywhere(); m.Count > 0 {
 		return m.Mean
 	}
-	return w.Expected
+	if w.Expected > 0 {
+		return w.Expected
+	}
+	return w.guess
 }
 
 func (p *planner) index(w *load) int {

@@ -71,6 +71,11 @@ type Fleet interface {
 	AutoscaleSamples(ctx context.Context, pool string) ([]restv1.AutoscaleSample, error)
 	// Decisions returns the newest decisions, newest first, at most limit.
 	Decisions(ctx context.Context, limit int) ([]restv1.Decision, error)
+	// Forecast tells what becomes of a job, as things are or if they were otherwise; nothing is changed. Conflict: it is over
+	// or paused.
+	Forecast(ctx context.Context, job string, q WhatIf) (restv1.Prospect, error)
+	// StopPools stops a pool, or all if none is named, or lets them go on, and returns them. NotFound: no such pool.
+	StopPools(ctx context.Context, pool string, c restv1.PoolStop) ([]restv1.Pool, error)
 	// Filers returns the status of each filer, at most a few seconds old. A filer that does not answer is listed as such.
 	Filers(ctx context.Context) ([]restv1.Filer, error)
 	// MintToken makes a join token. Invalid: names that are no pattern, an unknown site, a filer that is not configured.

@@ -32,6 +32,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 
 	s.jobRoutes(api)
 	s.fleetRoutes(api)
+	s.burstRoutes(api)
 	s.sharingRoutes(api)
 	s.userRoutes(api)
 	s.logRoute(api)

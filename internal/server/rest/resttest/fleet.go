@@ -9,6 +9,7 @@ import (
 
 	"github.com/spillway/spillway/api/restv1"
 	"github.com/spillway/spillway/internal/fault"
+	"github.com/spillway/spillway/internal/server/rest"
 )
 
 // Summary implements rest.Fleet.
@@ -174,6 +175,51 @@ func (f *Farm) Decisions(ctx context.Context, limit int) ([]restv1.Decision, err
 	list := slices.Clone(f.decisions)
 	slices.Reverse(list)
 	return list[:min(limit, len(list))], nil
+}
+
+// Forecast implements rest.Fleet. Every job takes an hour, costs 3 with one node of every pool, and what it may.
+func (f *Farm) Forecast(ctx context.Context, id string, q rest.WhatIf) (restv1.Prospect, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return restv1.Prospect{}, err
+	}
+	defer unlock()
+	j, err := f.find(id)
+	if err != nil {
+		return restv1.Prospect{}, err
+	}
+	at := f.now().UTC().Add(time.Hour)
+	p := restv1.Prospect{Job: j.ID, Done: at, Known: true, Late: !q.By.IsZero() && at.After(q.By), Nodes: map[string]int{}, Cost: 3, Extra: 3}
+	for i := range f.pools {
+		p.Nodes[f.pools[i].ID] = 1
+	}
+	if q.OnPremOnly {
+		p.Nodes, p.Cost, p.Extra = map[string]int{}, 0, 0
+	}
+	if q.Allow != nil {
+		p.Cost, p.Extra, p.Cap = *q.Allow, *q.Allow, "budget"
+	}
+	return p, nil
+}
+
+// StopPools implements rest.Fleet.
+func (f *Farm) StopPools(ctx context.Context, id string, c restv1.PoolStop) ([]restv1.Pool, error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var out []restv1.Pool
+	for i := range f.pools {
+		if id == "" || f.pools[i].ID == id {
+			f.pools[i].Stopped, f.pools[i].Reason = c.Stopped, c.Reason
+			out = append(out, f.pools[i])
+		}
+	}
+	if id != "" && len(out) == 0 {
+		return nil, fault.New(fault.NotFound, "there is no pool %s", id)
+	}
+	return out, nil
 }
 
 // Filers implements rest.Fleet.
