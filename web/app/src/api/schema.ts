@@ -195,6 +195,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{id}/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When will it be done, what will it cost, and what if */
+        get: operations["get-jobs-id-forecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{id}/order": {
         parameters: {
             query?: never;
@@ -485,6 +502,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/pools/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop all pools, or let them go on */
+        post: operations["post-pools-stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/pools/{id}/autoscale/evaluate": {
         parameters: {
             query?: never;
@@ -513,6 +547,23 @@ export interface paths {
         get: operations["get-pools-id-autoscale-samples"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pools/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a pool, or let it go on */
+        post: operations["post-pools-id-stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1353,6 +1404,12 @@ export interface components {
         PoolList: {
             pools: components["schemas"]["Pool"][];
         };
+        PoolStop: {
+            /** @description For those who wonder. */
+            reason?: string;
+            /** @description Stopped pools get no more nodes, and those they have drain. */
+            stopped: boolean;
+        };
         Priming: {
             /** Format: int64 */
             bytes: number;
@@ -1394,6 +1451,35 @@ export interface components {
             /** @example body.template */
             location?: string;
             message: string;
+        };
+        Prospect: {
+            /** @description What keeps it from being sooner: max, vcpus, quota, hourly, budget or stopped. */
+            cap?: string;
+            /**
+             * Format: double
+             * @description Of all rented nodes from now until the work is done.
+             */
+            cost: number;
+            currency?: string;
+            /**
+             * Format: date-time
+             * @description When the job ends; absent: never, or nobody knows.
+             */
+            done?: string;
+            /**
+             * Format: double
+             * @description Of the cost, what there would not be without the job.
+             */
+            extra: number;
+            job: string;
+            /** @description How long all of its tasks take has been measured, or is expected. */
+            known: boolean;
+            /** @description The moment asked for, or else the job's own goal, is missed. */
+            late: boolean;
+            /** @description Rented nodes that the farm then has, by pool. */
+            nodes: {
+                [key: string]: number;
+            };
         };
         Queue: {
             /**
@@ -2199,6 +2285,44 @@ export interface operations {
             };
         };
     };
+    "get-jobs-id-forecast": {
+        parameters: {
+            query?: {
+                /** @description If it were to be done by then. */
+                by?: string;
+                /** @description If it might cost so much more than without it, and were to be done as soon as can be. Negative: does not matter. */
+                allow?: number;
+                /** @description If nothing were rented. */
+                onPremOnly?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prospect"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-jobs-id-order": {
         parameters: {
             query?: never;
@@ -2773,6 +2897,39 @@ export interface operations {
             };
         };
     };
+    "post-pools-stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PoolStop"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-pools-id-autoscale-evaluate": {
         parameters: {
             query?: never;
@@ -2826,6 +2983,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AutoscaleSampleList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-pools-id-stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PoolStop"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolList"];
                 };
             };
             /** @description A problem */
