@@ -10,7 +10,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -53,8 +55,12 @@ func summarise(in io.Reader, out io.Writer, noSkip bool) int {
 		case "output":
 			outputs[key] = append(outputs[key], e.Output)
 		case "pass", "fail", "skip":
-			t.end(e, outputs[key], out, noSkip)
+			output := outputs[key]
 			delete(outputs, key)
+			if e.Test == "" { // what ended the package stands under the tests that ran then
+				output = append(unended(outputs, e.Package), output...)
+			}
+			t.end(e, output, out, noSkip)
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -71,6 +77,17 @@ func summarise(in io.Reader, out io.Writer, noSkip bool) int {
 		return 1
 	}
 	return 0
+}
+
+// unended takes out what the tests of a package have printed that did not end.
+func unended(outputs map[string][]string, pkg string) (all []string) {
+	for _, key := range slices.Sorted(maps.Keys(outputs)) {
+		if strings.HasPrefix(key, pkg+" ") {
+			all = append(all, outputs[key]...)
+			delete(outputs, key)
+		}
+	}
+	return all
 }
 
 func (t *tally) end(e event, output []string, out io.Writer, noSkip bool) {

@@ -30,6 +30,10 @@ func TestSummarise(t *testing.T) {
 			`{"Action":"output","Package":"p","Test":"A","Output":"WARNING: DATA RACE\n"}` + "\n" + `{"Action":"output","Package":"p","Test":"A","Output":"x.go:7\n"}` + "\n" + passed + `{"Action":"fail","Package":"p"}` + "\n",
 			false, 1, "1 passed, 1 failed, 0 skipped", "x.go:7",
 		},
+		"a test that did not end is shown": {
+			passed + `{"Action":"output","Package":"p","Test":"H","Output":"panic: timed out\n"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n",
+			false, 1, "1 passed, 1 failed, 0 skipped", "panic: timed out",
+		},
 		"a broken build counts": {
 			passed + `{"ImportPath":"q","Action":"build-output","Output":"x.go:1: syntax error\n"}` + "\n" + `{"Action":"fail","Package":"q","FailedBuild":"q"}` + "\n",
 			false, 1, "1 passed, 1 failed, 0 skipped", "x.go:1: syntax error",
