@@ -41,7 +41,6 @@ type result struct {
 	lost     float64 // frames that were cut off
 	starting float64
 	created  int
-	failed   int // frames that were given up: there must be none
 	makespan float64
 }
 

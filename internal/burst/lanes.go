@@ -89,7 +89,7 @@ func (b *bench) share(w *load) {
 	for i := range b.lanes {
 		l := &b.lanes[i]
 		slots, seconds := w.slots[l.supply]*l.nodes, w.seconds[l.supply]
-		if slots <= 0 || seconds <= 0 {
+		if slots <= 0 || seconds <= 0 || math.IsInf(seconds, 1) { // infinite where machines are evicted too soon, ever again
 			continue
 		}
 		free := l.free
@@ -138,12 +138,14 @@ func lastStart(shares []share, n float64) float64 {
 	}
 }
 
-// next returns when the slots start their first task after t.
+// next returns when the slots start their first task after t. It is later than t even where seconds so far from now round a
+// start to t itself.
 func (s *share) next(t float64) float64 {
 	if t < s.free {
 		return s.free
 	}
-	return s.free + s.seconds*(math.Floor((t-s.free)/s.seconds+tick)+1)
+	after := s.free + s.seconds*(math.Floor((t-s.free)/s.seconds+tick)+1)
+	return max(after, math.Nextafter(t, math.Inf(1)))
 }
 
 func startedBy(shares []share, t float64) float64 {

@@ -47,7 +47,7 @@ type cluster struct {
 
 func newCluster() *cluster {
 	c := &cluster{tracker: clienttest.NewObjectTracker(scheme.Scheme, scheme.Codecs.UniversalDecoder())}
-	c.FakeCoreV1.Fake = &clienttest.Fake{}
+	c.Fake = &clienttest.Fake{}
 	c.AddReactor("*", "*", clienttest.ObjectReaction(c.tracker))
 	c.PrependReactor("create", "*", func(a clienttest.Action) (bool, runtime.Object, error) {
 		o := a.(clienttest.CreateAction).GetObject().(meta.Object)
