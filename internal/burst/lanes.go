@@ -92,6 +92,9 @@ func (b *bench) share(w *load) {
 		if slots <= 0 || seconds <= 0 || math.IsInf(seconds, 1) { // infinite where machines are evicted too soon, ever again
 			continue
 		}
+		if math.IsNaN(l.free) || math.IsInf(l.free, 1) { // what stands before never ends
+			continue
+		}
 		free := l.free
 		if l.fresh {
 			free += w.wait[l.supply]
