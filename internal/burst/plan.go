@@ -113,7 +113,10 @@ func (p *planner) fill(t *target, pool int, margin float64) {
 	limit, limitedBy := p.limit(t.counts, pool, p.useful(t, pool))
 	with := func(n int) result { return p.try(p.with(t.counts, pool, n)) }
 	if budget := p.settings.Budget; budget != nil && !p.free {
-		owned := max(from, min(limit, p.have(&p.in.Pools[pool]))) // is paid for anyway
+		owned := from
+		if !p.frugal { // what there is, is paid for anyway
+			owned = max(from, min(limit, p.have(&p.in.Pools[pool])))
+		}
 		affordable := owned + sort.Search(limit-owned, func(i int) bool { return with(owned+i+1).cost > *budget })
 		if affordable < limit {
 			limit, limitedBy = affordable, "budget"

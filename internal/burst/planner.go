@@ -23,6 +23,7 @@ type planner struct {
 	goalless map[string]bool    // rented nodes on which only work without a goal runs
 	all      bool               // work that cannot start yet is laid out too
 	free     bool               // limits do not count: what the goals alone ask for
+	frugal   bool               // the budget is to pay for the nodes that there are, too
 	bench    bench
 }
 

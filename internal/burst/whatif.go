@@ -53,6 +53,7 @@ func WhatIf(now time.Time, in Input, q Question) Answer {
 		in.Settings.Budget = &allowed
 	}
 	p := newPlanner(now, in, true)
+	p.frugal = q.Allow != nil // without the job they could go
 	t := target{counts: make([]int, len(in.Pools)), caps: make([]string, len(in.Pools))}
 	if !q.HomeOnly {
 		t = p.search(p.settings.Margin)
