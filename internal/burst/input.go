@@ -127,10 +127,10 @@ func DefaultSettings() Settings {
 
 func (s Settings) withDefaults() Settings {
 	d := DefaultSettings()
-	if s.Margin <= 0 || s.Margin >= 1 {
+	if !(s.Margin > 0 && s.Margin < 1) {
 		s.Margin = d.Margin
 	}
-	if s.Keep <= s.Margin || s.Keep >= 1 {
+	if !(s.Keep > s.Margin && s.Keep < 1) {
 		s.Keep = max(d.Keep, (1+s.Margin)/2)
 	}
 	if s.IdleFor <= 0 {

@@ -37,6 +37,7 @@ const tick = 1e-9
 type bench struct {
 	lanes  []lane
 	shares []share
+	looks  int // at shares, all in all: what the work is measured in
 }
 
 // place lays n equal tasks of a work onto the lanes: the slot that is free first takes the next one. It moves the lanes'
@@ -50,14 +51,17 @@ func (b *bench) place(w *load, n int64) (float64, bool) {
 	if n == 0 {
 		return 0, true
 	}
-	last := lastStart(shares, float64(n))
+	last := b.lastStart(float64(n))
 	extra := -float64(n)
 	for i := range shares {
 		shares[i].tasks = shares[i].started(last)
 		extra += shares[i].tasks
 	}
 	// More slots are free at that moment than tasks are left: the fastest take them.
-	for extra > tick {
+	for range shares {
+		if extra <= tick {
+			break
+		}
 		slowest := -1
 		for i := range shares {
 			s := &shares[i]
@@ -89,10 +93,7 @@ func (b *bench) share(w *load) {
 	for i := range b.lanes {
 		l := &b.lanes[i]
 		slots, seconds := w.slots[l.supply]*l.nodes, w.seconds[l.supply]
-		if slots <= 0 || seconds <= 0 || math.IsInf(seconds, 1) { // infinite where machines are evicted too soon, ever again
-			continue
-		}
-		if math.IsNaN(l.free) || math.IsInf(l.free, 1) { // what stands before never ends
+		if slots <= 0 || seconds <= 0 {
 			continue
 		}
 		free := l.free
@@ -105,40 +106,50 @@ func (b *bench) share(w *load) {
 
 // lastStart returns the earliest moment by which n tasks have been started. It begins with the moment at which a fluid
 // would have been poured in (Newton's method over a convex line of straight pieces: exact after a few steps), halves the
-// way that is left, and then goes from start to start.
-func lastStart(shares []share, n float64) float64 {
+// way that is left until no slot can start two tasks in it, and then goes from start to start.
+//
+// Its steps are bounded by the numbers of lanes and tasks, whatever the seconds are: the way is halved no more often than it
+// is that much longer than an eighth of the shortest task (see halvings), and what is left has one start for each lane.
+func (b *bench) lastStart(n float64) float64 {
 	low, slots, shortest := math.Inf(1), 0.0, math.Inf(1)
-	for i := range shares {
-		s := &shares[i]
+	for i := range b.shares {
+		s := &b.shares[i]
 		low, slots, shortest = min(low, s.free), slots+s.slots, min(shortest, s.seconds)
 	}
-	if startedBy(shares, low) >= n {
+	if b.startedBy(low) >= n {
 		return low
 	}
-	high := poured(shares, n)
+	high := b.poured(n)
 	if under := n - slots; under > 0 {
-		low = max(low, poured(shares, under)*(1-tick))
+		low = max(low, b.poured(under)*(1-tick))
 	}
-	for range 64 {
-		if high-low <= shortest/8 {
+	for range halvings(high-low, shortest) {
+		mid := low + (high-low)/2
+		if mid <= low || mid >= high { // no moment is between them
 			break
 		}
-		if mid := (low + high) / 2; startedBy(shares, mid) >= n {
+		if b.startedBy(mid) >= n {
 			high = mid
 		} else {
 			low = mid
 		}
 	}
-	for next := low; ; {
+	for range b.shares {
 		after := math.Inf(1)
-		for i := range shares {
-			after = min(after, shares[i].next(next))
+		for i := range b.shares {
+			after = min(after, b.shares[i].next(low))
 		}
-		if after >= high || startedBy(shares, after) >= n {
+		if after >= high || b.startedBy(after) >= n {
 			return min(after, high)
 		}
-		next = after
+		low = after
 	}
+	return high
+}
+
+// halvings returns how often a way must be halved until it is an eighth of a task at most.
+func halvings(way, seconds float64) int {
+	return max(0, int(math.Ceil(math.Log2(8*way/seconds))))
 }
 
 // next returns when the slots start their first task after t. It is later than t even where seconds so far from now round a
@@ -151,25 +162,28 @@ func (s *share) next(t float64) float64 {
 	return max(after, math.Nextafter(t, math.Inf(1)))
 }
 
-func startedBy(shares []share, t float64) float64 {
+func (b *bench) startedBy(t float64) float64 {
+	b.looks += len(b.shares)
 	sum := 0.0
-	for i := range shares {
-		sum += shares[i].started(t)
+	for i := range b.shares {
+		sum += b.shares[i].started(t)
 	}
 	return sum
 }
 
-// poured returns when the slots have worked off n tasks, were these a fluid.
-func poured(shares []share, n float64) float64 {
+// poured returns when the slots have worked off n tasks, were these a fluid; never too early a moment.
+func (b *bench) poured(n float64) float64 {
 	free, rate := 0.0, 0.0
-	for i := range shares {
-		free, rate = max(free, shares[i].free), rate+shares[i].slots/shares[i].seconds
+	for i := range b.shares {
+		s := &b.shares[i]
+		free, rate = max(free, s.free), rate+s.slots/s.seconds
 	}
 	t := free + n/rate
-	for range len(shares) + 1 {
+	for range len(b.shares) + 1 {
+		b.looks += len(b.shares)
 		done, rate := 0.0, 0.0
-		for i := range shares {
-			if s := &shares[i]; t > s.free {
+		for i := range b.shares {
+			if s := &b.shares[i]; t > s.free {
 				done += s.slots * (t - s.free) / s.seconds
 				rate += s.slots / s.seconds
 			}

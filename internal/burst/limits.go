@@ -1,6 +1,9 @@
 package burst
 
-import "sort"
+import (
+	"math"
+	"sort"
+)
 
 // bound is a limit that several pools share.
 type bound struct {
@@ -19,7 +22,7 @@ func (p *planner) bounds() []bound {
 		out = append(out, bound{"vcpus", p.settings.MaxVCPUs, func(x *Pool) float64 { return x.VCPUs }})
 	}
 	for name, most := range p.settings.Quotas {
-		out = append(out, bound{"quota", most, func(x *Pool) float64 {
+		out = append(out, bound{"quota", within(most, 0, math.Inf(1)), func(x *Pool) float64 {
 			if x.Quota != name {
 				return 0
 			}

@@ -46,7 +46,7 @@ func (w *Work) goalAt(s Settings) (time.Time, bool) {
 func (w *Work) anywhere() Seconds {
 	var best Seconds
 	for _, m := range w.Measured {
-		if m.Mean > 0 && (m.Count > best.Count || m.Count == best.Count && m.Mean > best.Mean) {
+		if m.sound() && (m.Count > best.Count || m.Count == best.Count && m.Mean > best.Mean) {
 			best = m
 		}
 	}
@@ -54,22 +54,23 @@ func (w *Work) anywhere() Seconds {
 }
 
 // known reports whether anything tells how long a task takes.
-func (w *Work) known() bool { return w.Expected > 0 || w.anywhere().Count > 0 }
+func (w *Work) known() bool { return w.Expected > 0 || w.anywhere().sound() }
 
 // warmsIn returns how long the work's assets still keep nodes of a pool from being woken.
 func (w *Work) warmsIn(p *Pool) time.Duration {
 	warm, ok := w.Warm[p.Site]
-	if !ok || warm.Share >= p.WarmRequired || warm.Share >= 1 {
+	share := within(warm.Share, 0, 1)
+	if !ok || share >= p.WarmRequired || share >= 1 {
 		return 0
 	}
-	missing := (min(p.WarmRequired, 1) - warm.Share) / (1 - warm.Share)
-	return time.Duration(missing * float64(warm.Left))
+	missing := (min(p.WarmRequired, 1) - share) / (1 - share)
+	return time.Duration(missing * float64(min(max(warm.Left, 0), longest)))
 }
 
 // cold reports whether the work's assets must be loaded before nodes of a pool are woken for it.
 func (w *Work) cold(p *Pool) bool {
 	warm, ok := w.Warm[p.Site]
-	return ok && warm.Share < min(p.WarmRequired, 1)
+	return ok && within(warm.Share, 0, 1) < min(p.WarmRequired, 1)
 }
 
 // disturbed returns how long a task takes on nodes that may be evicted, all in all. With evictions at a constant rate r a
@@ -79,7 +80,7 @@ func (p *Pool) disturbed(seconds float64) float64 {
 	if r <= 0 {
 		return seconds
 	}
-	return math.Expm1(min(r*seconds, mostEvictions)) / r * (1 + r*p.StartUp.Seconds())
+	return min(math.Expm1(min(r*seconds, mostEvictions))/r*(1+r*p.StartUp.Seconds()), longestTask)
 }
 
 // mostEvictions bounds how many evictions of one task are reckoned with: beyond, such nodes are no use for it.

@@ -9,8 +9,9 @@ import (
 )
 
 // Plan returns one decision for every pool, in the pools' order.
-func Plan(now time.Time, in Input) []Decision {
-	p := newPlanner(now, in, true)
+func Plan(now time.Time, in Input) []Decision { return newPlanner(now, in, true).plan() }
+
+func (p *planner) plan() []Decision {
 	need := p.search(p.settings.Margin)
 	hold := p.held(need)
 	keep := need.counts
@@ -18,8 +19,8 @@ func Plan(now time.Time, in Input) []Decision {
 		keep = p.search(p.settings.Keep).counts
 	}
 	p.ask(&need)
-	out := make([]Decision, len(in.Pools))
-	for i := range in.Pools {
+	out := make([]Decision, len(p.in.Pools))
+	for i := range p.in.Pools {
 		pool := &p.in.Pools[i]
 		if pool.Order != nil {
 			out[i] = p.carryOut(i, need)

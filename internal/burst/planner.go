@@ -30,6 +30,7 @@ type planner struct {
 // newPlanner works out what does not change from trial to trial. With guess, work of which nothing is known is taken to be as
 // other work is.
 func newPlanner(now time.Time, in Input, guess bool) *planner {
+	in = in.bounded()
 	p := &planner{now: now, in: in, settings: in.Settings.withDefaults(), supplies: map[string]int{}, busy: map[string]float64{}, goalless: map[string]bool{}}
 	for i := range in.Home {
 		p.supplies[in.Home[i].Name] = i
@@ -77,7 +78,7 @@ func (p *planner) measure(l *load) {
 	l.slots, l.seconds, l.wait = all[:n:n], all[n:2*n:2*n], all[2*n:]
 	for name, slots := range l.Slots {
 		if at, ok := p.supplies[name]; ok && slots > 0 {
-			l.slots[at] = float64(slots)
+			l.slots[at] = float64(min(slots, mostSlots))
 		}
 	}
 	sites := map[string]float64{}
@@ -92,7 +93,7 @@ func (p *planner) measure(l *load) {
 			if !ok {
 				continue
 			}
-			seconds = max(usual, shortestTask)
+			seconds = within(usual, shortestTask, longestTask)
 			if speed == 1 {
 				sites[site] = seconds
 			}
@@ -103,7 +104,7 @@ func (p *planner) measure(l *load) {
 			l.wait[at] = l.warmsIn(pool).Seconds()
 		}
 	}
-	l.slow = lastOnes * l.anywhere().Spread
+	l.slow = within(lastOnes*l.anywhere().Spread, 0, longestTask)
 }
 
 // lastOnes is by how many standard deviations the slowest of the last tasks is taken to be slower than the usual one.
@@ -118,7 +119,7 @@ func (p *planner) usualOf(works []*Work) float64 {
 	}
 	for _, w := range works {
 		mean := w.Expected
-		if m := w.anywhere(); m.Count > 0 {
+		if m := w.anywhere(); m.sound() {
 			mean = m.Mean
 		}
 		if mean > 0 {
@@ -130,9 +131,6 @@ func (p *planner) usualOf(works []*Work) float64 {
 	}
 	return math.Exp(sum / n)
 }
-
-// shortestTask keeps a task from taking no time at all.
-const shortestTask = 1e-3
 
 // where returns a supply's site and speed.
 func (p *planner) where(at int) (string, float64) {
@@ -167,10 +165,10 @@ func (p *planner) pool(name string) *Pool {
 // measured elsewhere is scaled by speed. False if nothing is known.
 func (p *planner) usual(l *load, site string, speed float64) (float64, bool) {
 	w := l.Work
-	if m, ok := w.Measured[site]; ok && m.Count > 0 && m.Mean > 0 {
+	if m, ok := w.Measured[site]; ok && m.sound() {
 		return p.outrun(w, m, site), true
 	}
-	if m := w.anywhere(); m.Count > 0 {
+	if m := w.anywhere(); m.sound() {
 		return p.outrun(w, m, "") / speed, true
 	}
 	expected := w.Expected
@@ -198,7 +196,7 @@ func (p *planner) outrun(w *Work, m Seconds, site string) float64 {
 		n++
 		sum += e
 	}
-	return sum/n + m.Spread/math.Sqrt(float64(m.Count))
+	return sum/n + within(m.Spread, 0, longestTask)/math.Sqrt(float64(m.Count))
 }
 
 // occupy notes what runs already. A task that has run longer than expected is taken to need a tenth more.
@@ -209,7 +207,7 @@ func (p *planner) occupy(l *load, homeBusy []float64) {
 		if !ok {
 			continue
 		}
-		left := max(l.seconds[at]-r.Elapsed.Seconds(), l.seconds[at]/10)
+		left := min(max(l.seconds[at]-r.Elapsed.Seconds(), l.seconds[at]/10), longestTask)
 		l.runsLeft = max(l.runsLeft, left)
 		if at >= len(p.in.Home) {
 			p.busy[r.Node] = max(p.busy[r.Node], left)

@@ -37,9 +37,11 @@ func TestWhatIf(t *testing.T) {
 			want: burst.Answer{Done: now.Add(10 * time.Hour), Known: true, Cap: "budget"},
 		},
 		"for nothing, with nodes made for it already": {
-			q:      burst.Question{Allow: new(0.0)},
-			change: func(_ *burst.Work, in *burst.Input) { in.Pools[0].Nodes = []burst.Node{online("b1", time.Hour, 0), {Name: "b2", State: burst.Starting, Created: now}} },
-			want:   burst.Answer{Done: now.Add(10 * time.Hour), Known: true, Cap: "budget"},
+			q: burst.Question{Allow: new(0.0)},
+			change: func(_ *burst.Work, in *burst.Input) {
+				in.Pools[0].Nodes = []burst.Node{online("b1", time.Hour, 0), {Name: "b2", State: burst.Starting, Created: now}}
+			},
+			want: burst.Answer{Done: now.Add(10 * time.Hour), Known: true, Cap: "budget"},
 		},
 		"nobody knows": {
 			change: func(w *burst.Work, _ *burst.Input) { w.Expected = 0 },
