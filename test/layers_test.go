@@ -18,7 +18,7 @@ var floors = map[string]int{
 	"openjd": 1, "nfs": 1, "autoscale": 1, "exr": 1, "api": 1, "internal/wan": 1, "internal/fault": 1, "internal/environ": 1, "internal/access": 1,
 	"internal/farm": 2, "internal/burst": 2, "internal/origin": 2, "internal/mount": 2, "internal/verify": 2,
 	"internal/config": 2, "internal/frames": 2, "internal/identity": 2, "internal/client": 2, "internal/completion": 2, "internal/textview": 2,
-	"internal/agent": 3, "internal/filer": 3, "internal/store": 3, "internal/provider": 3,
+	"internal/agent": 3, "internal/filer": 3, "internal/store": 3, "internal/provider": 3, "internal/ledger": 3,
 	"internal/server": 4, "web": 4,
 	"internal/demo": 5,
 	"bench":         5,

@@ -42,7 +42,7 @@ func serve(t *testing.T) *theServer {
 	s := &theServer{scene: newScene()}
 	f := s.scene.farm
 	h, err := rest.New(rest.Config{
-		Jobs: f, Fleet: f, Streams: f, Sharing: f, Door: f, Users: f, Token: token, Version: "test", Web: web.FS(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Jobs: f, Fleet: f, Streams: f, Sharing: f, Door: f, Users: f, Ledger: f, Token: token, Version: "test", Web: web.FS(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func startRemote(t *testing.T) *remoteFarm {
 	t.Helper()
 	const token = "a-token-of-the-tests-0123456789"
 	f := &remoteFarm{t: t, farm: resttest.New(time.Now), following: func() {}}
-	h, err := rest.New(rest.Config{Jobs: f.farm, Fleet: f.farm, Streams: f.farm, Sharing: f.farm, Door: f.farm, Users: f.farm, Token: token, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	h, err := rest.New(rest.Config{Jobs: f.farm, Fleet: f.farm, Streams: f.farm, Sharing: f.farm, Door: f.farm, Users: f.farm, Ledger: f.farm, Token: token, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

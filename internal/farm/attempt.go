@@ -103,6 +103,7 @@ func (f *Farm) move(now time.Time, a *attempt, to AttemptState, reason string) {
 		f.emitUnit(now, a.step, a.rec.Unit.Unit, was, is, reason)
 	}
 	if from.OnNode() && !to.OnNode() {
+		f.charge(now, a)
 		f.vacated(now, a)
 	}
 }

@@ -37,6 +37,7 @@ type changes struct {
 	queues       set[QueueID]
 	oldQueues    set[QueueID]
 	people       peopleChanges
+	uses         map[workKey]*Use
 	decisions    []Decision
 	oldDecisions []string
 	events       []Event
@@ -47,7 +48,7 @@ func newChanges() changes {
 		specs: set[JobID]{}, jobs: set[JobID]{}, steps: map[StepRef]struct{}{},
 		sessions: set[SessionID]{}, ended: set[SessionID]{}, nodes: set[NodeID]{}, pools: set[PoolID]{},
 		primings: map[primingKey]struct{}{}, limits: set[LimitID]{}, oldLimits: set[LimitID]{}, queues: set[QueueID]{}, oldQueues: set[QueueID]{},
-		people: newPeopleChanges(),
+		people: newPeopleChanges(), uses: map[workKey]*Use{},
 	}
 }
 
@@ -126,6 +127,9 @@ func (f *Farm) Changes() Batch {
 	}
 	b.OldQueues = c.oldQueues.ordered()
 	f.drainPeople(&b)
+	for _, k := range slices.SortedFunc(maps.Keys(c.uses), compareWork) {
+		b.Uses = append(b.Uses, *c.uses[k])
+	}
 	b.EndedSessions, b.Decisions, b.OldDecisions, b.Events = c.ended.ordered(), c.decisions, c.oldDecisions, c.events
 	b.LastSeq = f.seq
 	f.changes = newChanges()

@@ -39,7 +39,8 @@ type PoolShape struct {
 	Site     SiteID
 	Min, Max int
 	Capacity Capacity
-	Price    float64 // per node and hour
+	Price    float64       // per node and hour
+	Billing  time.Duration // that a node is paid for at least
 }
 
 // withDefaults fills what may be left out.

@@ -36,6 +36,7 @@ type Farm struct {
 	queues    map[QueueID]*queue
 	queueList []*queue // by name
 	people    people
+	uses      uses
 	shapesOf  map[string]*shape    // of work, by key
 	fits      map[fitKey]*shortage // what unfit has found
 
@@ -67,7 +68,7 @@ func empty(cfg Config) *Farm {
 		shapes: map[PoolID]PoolShape{}, limits: map[LimitID]*limit{},
 		queues: map[QueueID]*queue{}, shapesOf: map[string]*shape{}, groups: map[groupKey]*group{}, groupsEpoch: 1, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
 		landing: set[AttemptID]{}, deadMounts: set[NodeID]{}, creating: set[NodeID]{}, deleting: set[NodeID]{},
-		people: newPeople(), fits: map[fitKey]*shortage{}, openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
+		people: newPeople(), uses: uses{rows: map[workKey]*Use{}}, fits: map[fitKey]*shortage{}, openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
 	}
 	for _, p := range cfg.Pools {
 		f.shapes[p.ID] = p

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -68,6 +69,7 @@ func (f *Farm) rejoin(now time.Time, n *node, restarted bool) {
 			f.setNode(now, n, NodeOnline, "joined")
 		}
 	case NodeCreating, NodeStarting:
+		n.rec.Billed = cmp.Or(n.rec.Billed, now)
 		f.setNode(now, n, NodeOnline, "joined")
 	default:
 	}

@@ -26,6 +26,7 @@ func Load(cfg Config, now time.Time, r *Records) (*Farm, error) {
 		f.addLimit(&limit{rec: cloneLimit(&r.Limits[i]), nodes: map[NodeID]*holding{}})
 	}
 	f.loadPeople(r)
+	f.loadUses(r.Uses)
 	if err := f.loadJobs(r); err != nil {
 		return nil, err
 	}

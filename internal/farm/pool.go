@@ -119,7 +119,7 @@ func (f *Farm) grow(now time.Time, p *Pool, count int, reason string) []NodeID {
 			id = NodeID(fmt.Sprintf("%s-%d", p.ID, p.Created))
 		}
 		n := &node{seen: now, rec: Node{
-			ID: id, Site: p.Site, Pool: p.ID, State: NodeCreating, Reason: reason, Created: now, Capacity: shape.Capacity, Price: shape.Price,
+			ID: id, Site: p.Site, Pool: p.ID, State: NodeCreating, Reason: reason, Created: now, Capacity: shape.Capacity, Price: shape.Price, MinBilling: shape.Billing,
 		}}
 		f.addNode(n)
 		f.reindex(n)
@@ -188,6 +188,10 @@ func (c NodeCreated) apply(f *Farm, now time.Time) (any, error) {
 	}
 	if c.Instance != "" && n.rec.Instance != c.Instance {
 		n.rec.Instance = c.Instance
+		f.touchNode(n)
+	}
+	if n.rec.Billed.IsZero() && n.rec.State != NodeDeleted { // also if it is not wanted any more
+		n.rec.Billed = now
 		f.touchNode(n)
 	}
 	if n.rec.State == NodeCreating {

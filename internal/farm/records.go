@@ -232,6 +232,10 @@ type Node struct {
 	// Run names the life of its agent process; Leaving: that agent takes no more orders.
 	Run     string `json:"run,omitempty"`
 	Leaving bool   `json:"leaving,omitempty"`
+
+	// Billed is when its machine came to be; MinBilling is how long it is paid for at least, ns.
+	Billed     time.Time     `json:"billed,omitzero"`
+	MinBilling time.Duration `json:"minBilling,omitempty"`
 }
 
 // Capacity is what a node offers.

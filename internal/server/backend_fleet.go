@@ -33,7 +33,7 @@ func (s *Server) Summary(ctx context.Context) (restv1.Summary, error) {
 	out.Sites = siteSummaries(nodes)
 	midnight := now.UTC().Truncate(24 * time.Hour)
 	for _, n := range append(nodes, gone...) {
-		out.Cost.Today += s.config.cost(&n, midnight, now)
+		out.Cost.Today += cost(&n.Node, midnight, now)
 		if n.Price > 0 && n.State != farm.NodeDeleted && n.State != farm.NodeCreating {
 			out.Cost.PerHour += n.Price
 		}
@@ -91,30 +91,13 @@ func siteSummaries(nodes []farm.NodeView) []restv1.SiteSummary {
 	return out
 }
 
-// cost returns what a rented node has cost since a moment. A node costs from its creation to its end, and at least what
-// its pool's minimum billing says.
-func (c *Config) cost(n *farm.NodeView, since, now time.Time) float64 {
-	if n.Price <= 0 || n.State == farm.NodeCreating {
-		return 0
+// cost returns what a rented node has cost since a moment; see farm.Node.Bill.
+func cost(n *farm.Node, since, now time.Time) float64 {
+	from, to := n.Bill(now)
+	if from.Before(since) {
+		from = since
 	}
-	end := now
-	if n.State == farm.NodeDeleted && !n.Gone.IsZero() {
-		end = n.Gone
-	}
-	for i := range c.Pools {
-		if p := &c.Pools[i]; p.Name == string(n.Pool) {
-			end = later(end, n.Created.Add(time.Duration(p.Billing)))
-		}
-	}
-	start := later(n.Created, since)
-	return max(0, end.Sub(start).Hours()) * n.Price
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	return max(0, to.Sub(from).Hours()) * n.Price
 }
 
 // Attempt returns one attempt.

@@ -53,7 +53,7 @@ func (c *Config) planning(now time.Time, nodes, gone []farm.NodeView) burst.Sett
 		left := c.Planner.MaxPerDay
 		for _, list := range [][]farm.NodeView{nodes, gone} {
 			for i := range list {
-				left -= c.cost(&list[i], midnight, now)
+				left -= cost(&list[i].Node, midnight, now)
 			}
 		}
 		s.Budget = new(max(0, left))

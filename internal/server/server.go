@@ -158,7 +158,7 @@ func (s *Server) farmConfig(epoch uint64) farm.Config {
 
 func (s *Server) openHandler() error {
 	api, err := rest.New(rest.Config{
-		Jobs: s, Fleet: s, Streams: s, Sharing: s, Door: s, Users: s, Token: s.token, Web: s.config.Web, Version: s.config.Version, Commit: s.config.Commit, Log: s.config.Log,
+		Jobs: s, Fleet: s, Streams: s, Sharing: s, Door: s, Users: s, Ledger: s, Token: s.token, Web: s.config.Web, Version: s.config.Version, Commit: s.config.Commit, Log: s.config.Log,
 	})
 	if err != nil {
 		return err

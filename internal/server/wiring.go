@@ -2,6 +2,7 @@ package server
 
 import (
 	"path"
+	"time"
 
 	agentv1 "github.com/spillway/spillway/api/spillway/agent/v1"
 	"github.com/spillway/spillway/internal/farm"
@@ -45,6 +46,7 @@ func (c *Config) shapes() []farm.PoolShape {
 	for _, p := range c.Pools {
 		shapes = append(shapes, farm.PoolShape{
 			ID: farm.PoolID(p.Name), Site: farm.SiteID(p.Site), Min: p.Min, Max: p.Max, Capacity: p.Capacity.farm(), Price: p.Price,
+			Billing: time.Duration(p.Billing),
 		})
 	}
 	return shapes

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spillway/spillway/internal/farm"
 )
@@ -28,6 +29,9 @@ type Store interface {
 
 	// Deeds returns lines of the audit, newest first. They are kept for good.
 	Deeds(ctx context.Context, q farm.DeedFilter) ([]farm.Deed, error)
+
+	// Uses returns the ledger of work: what was used in the hours that begin at from or later and before to, oldest first.
+	Uses(ctx context.Context, from, to time.Time) ([]farm.Use, error)
 
 	// Close ends all use. What was committed stays.
 	Close() error

@@ -32,6 +32,7 @@ type Config struct {
 	Sharing Sharing
 	Door    Door
 	Users   Users
+	Ledger  Ledger
 
 	// Token is the secret of the server's own token: it opens everything, under the name admin.
 	Token string
@@ -45,7 +46,7 @@ type Config struct {
 
 func (c Config) check() error {
 	switch {
-	case c.Jobs == nil || c.Fleet == nil || c.Streams == nil || c.Sharing == nil || c.Door == nil || c.Users == nil || c.Log == nil:
+	case c.Jobs == nil || c.Fleet == nil || c.Streams == nil || c.Sharing == nil || c.Door == nil || c.Users == nil || c.Ledger == nil || c.Log == nil:
 		return fault.New(fault.Internal, "rest: incomplete configuration")
 	case len(c.Token) < 16:
 		return fault.WithHint(fault.New(fault.Invalid, "the API token is shorter than 16 characters"),

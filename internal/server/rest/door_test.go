@@ -80,7 +80,7 @@ func TestSessionCookie(t *testing.T) {
 
 func TestSecureCookieOverTLS(t *testing.T) {
 	farm := resttest.New(nil)
-	h, err := rest.New(rest.Config{Jobs: farm, Fleet: farm, Streams: farm, Sharing: farm, Door: farm, Users: farm, Token: token, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	h, err := rest.New(rest.Config{Jobs: farm, Fleet: farm, Streams: farm, Sharing: farm, Door: farm, Users: farm, Ledger: farm, Token: token, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestConfigIsChecked(t *testing.T) {
 	if _, err := rest.New(rest.Config{Log: log}); fault.KindOf(err) != fault.Internal {
 		t.Errorf("no backends: %v", err)
 	}
-	if _, err := rest.New(rest.Config{Jobs: farm, Fleet: farm, Streams: farm, Sharing: farm, Door: farm, Users: farm, Token: "short", Log: log}); fault.KindOf(err) != fault.Invalid {
+	if _, err := rest.New(rest.Config{Jobs: farm, Fleet: farm, Streams: farm, Sharing: farm, Door: farm, Users: farm, Ledger: farm, Token: "short", Log: log}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a short token: %v", err)
 	}
 }

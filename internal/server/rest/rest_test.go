@@ -36,7 +36,7 @@ func start(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, farm: resttest.New(time.Now), logs: new(bytes.Buffer)}
 	h, err := rest.New(rest.Config{
-		Jobs: f.farm, Fleet: f.farm, Streams: f.farm, Sharing: f.farm, Door: f.farm, Users: f.farm, Token: token, Version: "0.0.0-test", Commit: "abc",
+		Jobs: f.farm, Fleet: f.farm, Streams: f.farm, Sharing: f.farm, Door: f.farm, Users: f.farm, Ledger: f.farm, Token: token, Version: "0.0.0-test", Commit: "abc",
 		Web: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>page")}, "assets/app-1.js": {Data: []byte("1")}},
 		Log: slog.New(slog.NewTextHandler(f.logs, nil)),
 	})

@@ -35,6 +35,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.burstRoutes(api)
 	s.sharingRoutes(api)
 	s.userRoutes(api)
+	s.usageRoutes(api)
 	s.logRoute(api)
 	s.pictureRoutes(api)
 	s.eventRoute(api)

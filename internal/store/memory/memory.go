@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spillway/spillway/internal/farm"
 	"github.com/spillway/spillway/internal/fault"
@@ -116,6 +117,10 @@ func encode(tables map[string]map[string][]byte, b *farm.Batch) error {
 	each(len(b.Queues), func(i int) error { return put("queues", b.Queues[i], b.Queues[i].ID) })
 	each(len(b.Users), func(i int) error { return put("users", b.Users[i], b.Users[i].ID) })
 	each(len(b.APITokens), func(i int) error { return put("tokens", b.APITokens[i], b.APITokens[i].ID) })
+	each(len(b.Uses), func(i int) error {
+		u := &b.Uses[i]
+		return put("uses", u, fmt.Sprintf("%020d/%s/%s", u.Hour.Unix(), u.Job, u.Node))
+	})
 	each(len(b.Deeds), func(i int) error { return put("audit", b.Deeds[i], b.Deeds[i].ID) })
 	for _, id := range b.OldUsers {
 		delete(tables["users"], string(id))
@@ -156,7 +161,25 @@ func (s *Store) Load(ctx context.Context) (*farm.Records, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := decode(d, "uses", &r.Uses); err != nil {
+		return nil, err
+	}
+	for len(r.Uses) > 0 && r.Uses[0].Hour.Before(r.Uses[len(r.Uses)-1].Hour) {
+		r.Uses = r.Uses[1:]
+	}
 	return r, nil
+}
+
+// Uses returns the ledger of work of a time.
+func (s *Store) Uses(ctx context.Context, from, to time.Time) ([]farm.Use, error) {
+	if ctx.Err() != nil {
+		return nil, fault.Wrap(fault.Unavailable, context.Cause(ctx), "read the ledger")
+	}
+	s.disk.mu.Lock()
+	defer s.disk.mu.Unlock()
+	var all []farm.Use
+	err := decode(s.disk, "uses", &all)
+	return slices.DeleteFunc(all, func(u farm.Use) bool { return u.Hour.Before(from) || !u.Hour.Before(to) }), err
 }
 
 func decode[T any](d *Disk, table string, into *[]T) error {

@@ -30,6 +30,7 @@ var columns = map[string]struct {
 	"limits":    {"id, body", 1},
 	"queues":    {"id, body", 1},
 	"users":     {"id, body", 1},
+	"uses":      {"hour, job, node, body", 3},
 	"tokens":    {"id, body", 1},
 	"audit":     {"id, at, who, did, target, body", 1},
 	"events":    {"seq, body", 1},
@@ -119,6 +120,10 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	}
 	for i := range b.APITokens {
 		w.upsert("tokens", &b.APITokens[i], b.APITokens[i].ID)
+	}
+	for i := range b.Uses {
+		u := &b.Uses[i]
+		w.upsert("uses", u, u.Hour.Unix(), string(u.Job), string(u.Node))
 	}
 	for i := range b.Deeds {
 		d := &b.Deeds[i]

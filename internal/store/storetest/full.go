@@ -50,7 +50,7 @@ func Full() farm.Batch {
 		Sessions: []farm.Session{{ID: "s1", Node: "n1", Step: farm.StepRef{Job: "j1"}, Ending: true, Opened: at}},
 		Nodes: []farm.Node{{
 			ID: "n1", Site: "cloud", Pool: "p", Instance: "i-1", State: farm.NodeLost, Reason: "r", Created: at, Joined: at, Gone: at, LastSeen: at,
-			BootID: "b", Price: 0.5, Killed: true, Stop: true, Returned: true,
+			BootID: "b", Price: 0.5, Billed: at, MinBilling: time.Minute, Killed: true, Stop: true, Returned: true,
 			Capacity: farm.Capacity{VCPUs: 2, MemoryMiB: 1, Amounts: map[string]float64{"licence": 1}, Attributes: map[string][]string{"attr.os": {"linux"}}},
 			Mounts:   []farm.MountSession{{Location: "nas", Filer: "cloud", ID: 1 << 63, Dead: true}},
 			Blocked:  map[farm.JobID]string{"j1": "because"}, Failures: map[farm.JobID]int{"j1": 3},
@@ -72,7 +72,11 @@ func Full() farm.Batch {
 			ID: "mara", Grants: []access.Grant{{Role: access.Artist, Project: "alpha"}}, Comment: "c", Disabled: true, Created: at,
 		}},
 		APITokens: []farm.APIToken{{ID: "t1", User: "mara", Hash: "ab", Comment: "laptop", Created: at, Expires: at}},
-		LastSeq:   1,
+		Uses: []farm.Use{{
+			Hour: at.Truncate(time.Hour), Job: "j1", Node: "n1", Project: "alpha", Owner: "mara", Queue: "q", Site: "cloud", Pool: "p",
+			Attempts: 2, Run: time.Minute, Good: time.Second, CPU: time.Hour, Lost: 3, Share: 0.25,
+		}},
+		LastSeq: 1,
 	}
 	b.Deeds = []farm.Deed{{ID: "u1", At: at, Who: "mara", Token: "t1", From: "10.0.0.7", Did: "queue set", On: "night", Detail: "{}"}}
 	return b

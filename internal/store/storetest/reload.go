@@ -34,6 +34,7 @@ func testReload(t *testing.T, open Open, seed uint64) {
 			t.Fatal(err)
 		}
 	}
+	testLedger(t, s, l.farm)
 	if l.ended == 0 || l.landed == 0 || l.fenced == 0 {
 		t.Errorf("a dull life: %d attempts ended, %d landed, %d fences", l.ended, l.landed, l.fenced)
 	}

@@ -84,7 +84,7 @@ func testReplace(t *testing.T, open Open) {
 	next.Jobs[0].State = farm.JobSucceeded
 	commit(t, s, epoch, next)
 	want := b.Records
-	want.Users, want.APITokens = nil, nil
+	want.Users, want.APITokens = nil, nil // the ledger stays
 	want.Jobs, want.Sessions, want.Decisions, want.Limits, want.Queues = next.Jobs, nil, nil, nil, nil
 	wantRecords(t, s, want)
 }

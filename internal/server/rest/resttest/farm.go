@@ -38,6 +38,7 @@ type Farm struct {
 	users     []restv1.User
 	apiTokens []restv1.APIToken // without secrets
 	deeds     []restv1.Deed
+	usage     restv1.Usage
 	ids       int
 	tokens    int // made
 }
@@ -49,6 +50,7 @@ var (
 	_ rest.Sharing = (*Farm)(nil)
 	_ rest.Door    = (*Farm)(nil)
 	_ rest.Users   = (*Farm)(nil)
+	_ rest.Ledger  = (*Farm)(nil)
 )
 
 type submitted struct {

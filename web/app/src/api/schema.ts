@@ -657,6 +657,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who used what, and what it cost */
+        get: operations["get-usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -909,6 +926,32 @@ export interface components {
         Avoided: {
             job: string;
             why: string;
+        };
+        Bills: {
+            /**
+             * Format: double
+             * @description Shared among attempts that ended before or after; over all time 0.
+             */
+            carried: number;
+            /** Format: double */
+            cost: number;
+            /** Format: int64 */
+            machines: number;
+            /**
+             * Format: double
+             * @description From creation to confirmed deletion, minimum billing included.
+             */
+            nodeSeconds: number;
+            /**
+             * Format: double
+             * @description Among attempts that ended in the time of the report.
+             */
+            shared: number;
+            /**
+             * Format: double
+             * @description Of machines that no attempt has used until now.
+             */
+            unused: number;
         };
         Bulk: {
             /** @description Must be set for a filter that gives nothing. */
@@ -1803,6 +1846,54 @@ export interface components {
             total: number;
             /** @description By index, ascending, without pending ones. */
             units: components["schemas"]["Unit"][];
+        };
+        Usage: {
+            /** @description Only for callers who see all projects. */
+            bills?: components["schemas"]["Bills"];
+            by: string;
+            currency?: string;
+            /** Format: date-time */
+            from?: string;
+            /** @description The dearest first; days in order. */
+            lines: components["schemas"]["UsageLine"][];
+            /** Format: date-time */
+            to: string;
+            total: components["schemas"]["UsageLine"];
+        };
+        UsageLine: {
+            /** Format: int64 */
+            attempts: number;
+            /**
+             * Format: double
+             * @description With the share of its machines' start-up and idle time.
+             */
+            cost: number;
+            /** Format: double */
+            cpuSeconds: number;
+            /**
+             * Format: double
+             * @description Of these: of attempts that ended well.
+             */
+            goodSeconds: number;
+            /** @description An id or a name; of a task its step and number. Empty: of none, as of no project. */
+            key: string;
+            /**
+             * Format: double
+             * @description Of attempts whose end no agent told, by the server's clock.
+             */
+            lostSeconds?: number;
+            /** @description Of a job. */
+            name?: string;
+            /**
+             * Format: double
+             * @description Seconds of whole nodes: four tasks side by side on one take its time once.
+             */
+            nodeSeconds: number;
+            /**
+             * Format: double
+             * @description Attempt-seconds by the agents' clocks.
+             */
+            seconds: number;
         };
         User: {
             comment?: string;
@@ -3233,6 +3324,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-usage": {
+        parameters: {
+            query?: {
+                /** @description What there is a line for each of; task needs a job. */
+                by?: "task" | "job" | "project" | "owner" | "queue" | "node" | "pool" | "site" | "day";
+                /** @description Attempts that ended in the hour of this time or later. None: from the beginning. */
+                from?: string;
+                /** @description Attempts that ended in hours that began before. None: until now. */
+                to?: string;
+                /** @description Of days; UTC if empty. */
+                zone?: string;
+                job?: string;
+                project?: string;
+                owner?: string;
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
                 };
             };
             /** @description A problem */
