@@ -16,6 +16,7 @@ type PoolPlanned struct {
 }
 
 // PoolStop is the operator's kill switch: a stopped pool gets no more nodes, and those it has are drained.
+// It returns the PoolID.
 type PoolStop struct {
 	Pool    PoolID
 	Stopped bool

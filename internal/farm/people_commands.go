@@ -41,6 +41,8 @@ func (c By) apply(f *Farm, now time.Time) (any, error) {
 	switch r := result.(type) {
 	case JobID:
 		on[0] = orElse(on[0], string(r))
+	case PoolID:
+		on[0] = orElse(on[0], string(r))
 	case APIToken:
 		on[0] = string(r.User) + "/" + r.ID
 	case *JobsDone:

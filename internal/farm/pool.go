@@ -167,7 +167,7 @@ func (c PoolStop) apply(f *Farm, now time.Time) (any, error) {
 		return nil, err
 	}
 	if p.Stopped == c.Stopped {
-		return nil, nil
+		return p.ID, nil
 	}
 	p.Stopped = c.Stopped
 	have := f.staying(p)
@@ -178,7 +178,7 @@ func (c PoolStop) apply(f *Farm, now time.Time) (any, error) {
 	} else {
 		f.decide(now, p, Decision{Have: len(have), Want: len(have), Reason: reason})
 	}
-	return nil, nil
+	return p.ID, nil
 }
 
 func (c NodeCreated) apply(f *Farm, now time.Time) (any, error) {

@@ -72,7 +72,7 @@ func (s *Server) StopPools(ctx context.Context, id string, c restv1.PoolStop) ([
 		reason = "stopped: " + reason
 	}
 	for _, pool := range ids {
-		if _, err := s.loop.Do(ctx, farm.PoolStop{Pool: pool, Stopped: c.Stopped, Reason: reason}); err != nil {
+		if _, err := s.do(ctx, farm.PoolStop{Pool: pool, Stopped: c.Stopped, Reason: reason}); err != nil {
 			return nil, err
 		}
 	}

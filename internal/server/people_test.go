@@ -160,7 +160,7 @@ func TestEventsOfOthersAreHidden(t *testing.T) {
 // TestEveryChangeIsAudited sends each operation that changes something, and finds it in the audit: who, what, on what and
 // from where. One that is refused is not there.
 func TestEveryChangeIsAudited(t *testing.T) {
-	w := newWorld(t, nil)
+	w, _, _ := burstWorld(t, nil)
 	_, tok := w.user("ada", "admin")
 	_, spare := w.user("zoe", "artist")
 	job := w.submit(shot(2), "", "")
@@ -172,7 +172,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	}
 	for _, r := range requests {
 		if r.id == "post-nodes-id-drain" { // after what is done to the job: it would be rendered
-			w.newAgent("ws-01", "plain", "").connect()
+			w.shunned("ws-01")
 		}
 		status, body := w.request(tok.Secret, r.method, r.path, r.body)
 		if status/100 != 2 {
@@ -199,6 +199,18 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	}
 }
 
+// shunned connects a node that a job avoids.
+func (w *world) shunned(name string) {
+	w.t.Helper()
+	a := w.newAgent(name, "plain", "")
+	a.work = nil
+	a.connect()
+	w.until("a task on "+name, func() bool { return len(a.tasks()) > 0 }, nothing)
+	task := a.tasks()[0]
+	_, err := w.Tasks(context.Background(), task.GetJob(), restv1.TaskChange{Verb: "requeue", Elsewhere: true})
+	w.must(err)
+}
+
 // changeRequest is a request that changes something, and the audit's line of it; no on: any.
 type changeRequest struct{ id, method, path, body, did, on string }
 
@@ -214,6 +226,8 @@ func changes(job, token string) []changeRequest {
 		{"post-nodes-id-drain", "POST", "/nodes/ws-01/drain", "", "node drain", "ws-01"},
 		{"post-nodes-id-resume", "POST", "/nodes/ws-01/resume", "", "node resume", "ws-01"},
 		{"post-nodes-id-release", "POST", "/nodes/ws-01/release", "", "node release", "ws-01"},
+		{"post-pools-id-stop", "POST", "/pools/burst/stop", `{"stopped":true}`, "pool stop", "burst"},
+		{"post-pools-stop", "POST", "/pools/stop", `{"stopped":false}`, "pool start", "burst"},
 		{"put-limits-id", "PUT", "/limits/nuke", `{"seats":3}`, "limit set", "nuke"},
 		{"delete-limits-id", "DELETE", "/limits/nuke", "", "limit delete", "nuke"},
 		{"put-queues-id", "PUT", "/queues/night", `{"weight":2}`, "queue set", "night"},

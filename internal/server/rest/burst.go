@@ -30,7 +30,11 @@ type poolStop struct {
 	Body restv1.PoolStop
 }
 
+func (p *poolStop) told() any { return p.Body }
+
 type poolsStop struct{ Body restv1.PoolStop }
+
+func (p *poolsStop) told() any { return p.Body }
 
 func (s *server) burstRoutes(api huma.API) {
 	endpoint(s, api, http.MethodGet, "/jobs/{id}/forecast", "When will it be done, what will it cost, and what if", func(ctx context.Context, in *forecastQuery) (restv1.Prospect, error) {
@@ -41,11 +45,18 @@ func (s *server) burstRoutes(api huma.API) {
 		return s.Fleet.Forecast(ctx, in.ID, q)
 	}, needs(access.SeeJobs))
 	endpoint(s, api, http.MethodPost, "/pools/{id}/stop", "Stop a pool, or let it go on", func(ctx context.Context, in *poolStop) (restv1.PoolList, error) {
-		pools, err := s.Fleet.StopPools(ctx, in.ID, in.Body)
+		pools, err := s.stopPools(ctx, in.ID, in.Body)
 		return restv1.PoolList{Pools: some(pools)}, err
 	}, needs(access.RunFarm), audited("pool stop"))
 	endpoint(s, api, http.MethodPost, "/pools/stop", "Stop all pools, or let them go on", func(ctx context.Context, in *poolsStop) (restv1.PoolList, error) {
-		pools, err := s.Fleet.StopPools(ctx, "", in.Body)
+		pools, err := s.stopPools(ctx, "", in.Body)
 		return restv1.PoolList{Pools: some(pools)}, err
 	}, needs(access.RunFarm), audited("pool stop"))
+}
+
+func (s *server) stopPools(ctx context.Context, id string, c restv1.PoolStop) ([]restv1.Pool, error) {
+	if !c.Stopped {
+		ctx = doing(ctx, "pool start")
+	}
+	return s.Fleet.StopPools(ctx, id, c)
 }
