@@ -254,41 +254,12 @@ func (s *storm) gone(n *stormNode, why string) error {
 
 // plan has the planner look and carries out what it decides.
 func (s *storm) plan() error {
-	in := burst.Input{Pools: []burst.Pool{s.pool}}
-	for _, view := range s.farm.Nodes() {
-		n := burst.Node{Name: string(view.ID), Created: view.Created}
-		switch view.State {
-		case farm.NodeCreating:
-			n.Created = time.Time{}
-		case farm.NodeStarting:
-		case farm.NodeOnline:
-			n.State = burst.Online
-			if m := s.nodes[view.ID]; m != nil {
-				n.Idle = m.idle
-			}
-		case farm.NodeDraining:
-			n.State = burst.Draining
-		default:
-			continue
+	in := pictureOf(s.farm, s.now, nil, []burst.Pool{s.pool}, func(n *farm.NodeView) time.Time {
+		if m := s.nodes[n.ID]; m != nil {
+			return m.idle
 		}
-		in.Pools[0].Nodes = append(in.Pools[0].Nodes, n)
-	}
-	for _, d := range s.farm.Demand(s.now) {
-		st := d.Steps[0]
-		w := burst.Work{
-			Job: string(d.Job), Name: "storm", Runnable: st.Runnable, Later: st.Waiting, Slots: map[string]int{"pool": 1}, Expected: st.Expected,
-			Priority: d.Priority, Submitted: d.Submitted, Deadline: d.Deadline, Measured: map[string]burst.Seconds{},
-		}
-		for site, e := range st.BySite {
-			w.Measured[string(site)] = burst.Seconds{Count: e.Count, Mean: e.Mean}
-		}
-		for _, a := range st.Active {
-			if a.State.OnNode() {
-				w.Running = append(w.Running, burst.Run{Supply: "pool", Node: string(a.Node), Elapsed: s.now.Sub(a.Started)})
-			}
-		}
-		in.Work = append(in.Work, w)
-	}
+		return time.Time{}
+	})
 	d := burst.Plan(s.now, in)[0]
 	if !d.Changes() {
 		return nil

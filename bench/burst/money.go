@@ -145,25 +145,20 @@ func money(w io.Writer, first uint64, days, trials int, plot string) error {
 }
 
 // tuning lives through days that are never scored with several reserves.
-func tuning(w io.Writer) error {
-	const days = 60
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "margin\tkeep\tidle\tcost a day\tmissed\tlate hours")
-	for _, margin := range []float64{0.02, 0.05, 0.1, 0.2} {
-		for _, keep := range []float64{0.1, 0.3} {
-			if keep <= margin {
-				continue
-			}
-			for _, idle := range []float64{60, 300} {
+func tuning(w io.Writer, days int) error {
+	fmt.Fprintln(w, "margin  keep  slow  cost a day  missed  late hours")
+	for _, margin := range []float64{0.03, 0.1} {
+		for _, keep := range []float64{0.12, 0.3} {
+			for _, slow := range []float64{2, 6} {
 				var sum result
-				for seed := range uint64(days) {
-					settings := burst.Settings{Margin: margin, Keep: keep, IdleFor: span(idle)}
+				for seed := range uint64(min(days, scored)) {
+					settings := burst.Settings{Margin: margin, Keep: keep, Slow: slow, IdleFor: span(60)}
 					r := newSim(newDay(seed)).run(planned{settings})
 					sum.cost, sum.missed, sum.late = sum.cost+r.cost, sum.missed+r.missed, sum.late+r.late
 				}
-				fmt.Fprintf(t, "%.2f\t%.2f\t%.0f\t%.2f\t%d\t%.1f\n", margin, keep, idle, sum.cost/days, sum.missed, sum.late/hour)
+				fmt.Fprintf(w, "%6.2f  %4.2f  %4.0f  %10.2f  %6d  %10.1f\n", margin, keep, slow, sum.cost/float64(days), sum.missed, sum.late/hour)
 			}
 		}
 	}
-	return t.Flush()
+	return nil
 }

@@ -106,9 +106,9 @@ func wildWork(t *rapid.T, i int, in Input) Work {
 }
 
 // mostLooks is how many looks at shares a plan may take. A plan makes at most three searches, and one trial to hold and one
-// for each pool to explain. A search makes two trials and, for each pool, three searches by halves among at most 2^30
-// nodes, and two trials. A trial places each work once. To place one it looks at all lanes twice as often as there are lanes
-// and once more (the fluid, twice), once at the beginning, once for each halving, and once for each lane.
+// for each pool to explain. A search makes two trials and, for each pool, one search by halves among at most 2^30 nodes and one
+// that may double its steps first, and two trials. A trial places each work once. To place one it looks at all lanes twice as
+// often as there are lanes and once more (the fluid, twice), twice at the beginning, once for each halving, and once at the end.
 func mostLooks(p *planner) int {
 	lanes := len(p.homes) + len(p.in.Pools)
 	for i := range p.shelves {
@@ -116,8 +116,8 @@ func mostLooks(p *planner) int {
 	}
 	// The longest way: all tasks of all works one after the other on one slot.
 	way := float64(len(p.work)+2) * float64(2*mostTasks) * longestTask
-	place := lanes * (2*(lanes+1) + 1 + halvings(way, shortestTask) + lanes)
-	trials := 3*(2+len(p.in.Pools)*(2*31+2)) + 1 + len(p.in.Pools)
+	place := lanes * (2*(lanes+1) + 2 + halvings(way, shortestTask) + 1)
+	trials := 3*(2+len(p.in.Pools)*(31+2*31+2)) + 1 + len(p.in.Pools)
 	return trials * len(p.work) * place
 }
 

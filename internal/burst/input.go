@@ -110,6 +110,7 @@ type Node struct {
 type Settings struct {
 	Margin    float64       // share of the time to a goal that is kept in reserve when renting
 	Keep      float64       // the wider share that must be in reserve without a node before it is given back
+	Slow      float64       // by how many standard deviations the last task is reckoned to take longer than the usual one
 	IdleFor   time.Duration // how long a node is idle before it is given back
 	MaxWait   time.Duration // goal of work without a deadline: done so long after submission; 0: no goal
 	MaxHourly float64       // of all rented nodes together, an hour; 0: no limit
@@ -122,7 +123,7 @@ type Settings struct {
 
 // DefaultSettings are what a farm starts with.
 func DefaultSettings() Settings {
-	return Settings{Margin: 0.10, Keep: 0.30, IdleFor: time.Minute}
+	return Settings{Margin: 0.10, Keep: 0.30, Slow: 2, IdleFor: time.Minute}
 }
 
 func (s Settings) withDefaults() Settings {
@@ -132,6 +133,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if !(s.Keep > s.Margin && s.Keep < 1) {
 		s.Keep = max(d.Keep, (1+s.Margin)/2)
+	}
+	if !(s.Slow > 0) {
+		s.Slow = d.Slow
 	}
 	if s.IdleFor <= 0 {
 		s.IdleFor = d.IdleFor

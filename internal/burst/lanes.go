@@ -1,6 +1,10 @@
 package burst
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // lane is a number of equal nodes that become free at the same moment.
 type lane struct {
@@ -37,6 +41,7 @@ const tick = 1e-9
 type bench struct {
 	lanes  []lane
 	shares []share
+	starts []start
 	looks  int // at shares, all in all: what the work is measured in
 }
 
@@ -116,36 +121,47 @@ func (b *bench) lastStart(n float64) float64 {
 		s := &b.shares[i]
 		low, slots, shortest = min(low, s.free), slots+s.slots, min(shortest, s.seconds)
 	}
-	if b.startedBy(low) >= n {
+	atLow := b.startedBy(low)
+	if atLow >= n {
 		return low
 	}
 	high := b.poured(n)
 	if under := n - slots; under > 0 {
-		low = max(low, b.poured(under)*(1-tick))
+		if later := b.poured(under) * (1 - tick); later > low {
+			if at := b.startedBy(later); at < n {
+				low, atLow = later, at
+			}
+		}
 	}
 	for range halvings(high-low, shortest) {
 		mid := low + (high-low)/2
 		if mid <= low || mid >= high { // no moment is between them
 			break
 		}
-		if b.startedBy(mid) >= n {
+		if at := b.startedBy(mid); at >= n {
 			high = mid
 		} else {
-			low = mid
+			low, atLow = mid, at
 		}
 	}
-	for range b.shares {
-		after := math.Inf(1)
-		for i := range b.shares {
-			after = min(after, b.shares[i].next(low))
+	b.looks += len(b.shares)
+	b.starts = b.starts[:0]
+	for i := range b.shares {
+		if at := b.shares[i].next(low); at < high {
+			b.starts = append(b.starts, start{at, b.shares[i].slots})
 		}
-		if after >= high || b.startedBy(after) >= n {
-			return min(after, high)
+	}
+	slices.SortFunc(b.starts, func(x, y start) int { return cmp.Compare(x.at, y.at) })
+	for _, s := range b.starts {
+		if atLow += s.slots; atLow >= n {
+			return s.at
 		}
-		low = after
 	}
 	return high
 }
+
+// start is a moment at which slots start a task.
+type start struct{ at, slots float64 }
 
 // halvings returns how often a way must be halved until it is an eighth of a task at most.
 func halvings(way, seconds float64) int {
@@ -173,19 +189,21 @@ func (b *bench) startedBy(t float64) float64 {
 
 // poured returns when the slots have worked off n tasks, were these a fluid; never too early a moment.
 func (b *bench) poured(n float64) float64 {
-	free, rate := 0.0, 0.0
+	sum, rate := n, 0.0
 	for i := range b.shares {
 		s := &b.shares[i]
-		free, rate = max(free, s.free), rate+s.slots/s.seconds
+		each := s.slots / s.seconds
+		sum, rate = sum+each*s.free, rate+each
 	}
-	t := free + n/rate
+	t := sum / rate // as if all worked from the beginning, those that are not free yet backwards: not before the moment
 	for range len(b.shares) + 1 {
 		b.looks += len(b.shares)
 		done, rate := 0.0, 0.0
 		for i := range b.shares {
 			if s := &b.shares[i]; t > s.free {
-				done += s.slots * (t - s.free) / s.seconds
-				rate += s.slots / s.seconds
+				each := s.slots / s.seconds
+				done += each * (t - s.free)
+				rate += each
 			}
 		}
 		if done <= n*(1+tick) || rate <= 0 {
@@ -202,17 +220,17 @@ type shelf struct {
 	lanes []lane
 }
 
-// mostLanes is how many lanes the nodes of a large pool are summarised in.
-const mostLanes = 24
+// The nodes of all pools together are summarised in so many lanes, those of each in so many at least.
+const (
+	mostLanes   = 32
+	fewestLanes = 4
+)
 
 // shelve puts free times, the most useful first, into lanes. Nodes that are free within a second of each other are one
-// lane; in a large pool more of them are, at their mean.
-func shelve(supply int, frees []float64) shelf {
+// lane; where there would be more than most lanes more of them are, at their mean.
+func shelve(supply int, frees []float64, most int) shelf {
 	s := shelf{nodes: len(frees)}
-	least := (len(frees) + mostLanes - 1) / mostLanes
-	if len(frees) <= 4*mostLanes {
-		least = 1
-	}
+	least := (len(frees) + most - 1) / most
 	for at := 0; at < len(frees); {
 		sum, n := frees[at], 1
 		for at+n < len(frees) && (math.Ceil(frees[at+n]) == math.Ceil(frees[at]) || n < least) {

@@ -132,13 +132,44 @@ func (p *planner) fill(t *target, pool int, margin float64) {
 	if len(p.missed(best, margin)) > 0 {
 		enough = func(n int) bool { return !p.better(best, with(n), t.missed) }
 	}
-	n := from + sort.Search(limit-from, func(i int) bool { return enough(from + i) })
+	n := least(from, limit, p.have(&p.in.Pools[pool]), enough)
 	t.counts = p.with(t.counts, pool, n)
 	t.final = p.try(t.counts)
 	t.late = p.missed(t.final, margin)
 	if len(t.late) > 0 && n == limit {
 		t.caps[pool] = limitedBy
 	}
+}
+
+// least returns the smallest number that is enough, of those below a limit, else the limit. It looks first near a guess: most
+// plans are like the one before.
+func least(from, limit, guess int, enough func(int) bool) int {
+	if guess > from && guess < limit {
+		step := 1
+		if enough(guess) {
+			for limit = guess; limit > from; step *= 2 {
+				n := max(from, limit-step)
+				if !enough(n) {
+					from = n + 1
+					break
+				}
+				limit = n
+			}
+		} else {
+			for from = guess + 1; from < limit; step *= 2 {
+				n := from + step - 1
+				if n >= limit {
+					break
+				}
+				if enough(n) {
+					limit = n
+					break
+				}
+				from = n + 1
+			}
+		}
+	}
+	return from + sort.Search(limit-from, func(i int) bool { return enough(from + i) })
 }
 
 // with returns the numbers of nodes with n of one pool, and with what is promised beside it.

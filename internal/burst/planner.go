@@ -104,11 +104,8 @@ func (p *planner) measure(l *load) {
 			l.wait[at] = l.warmsIn(pool).Seconds()
 		}
 	}
-	l.slow = within(lastOnes*l.anywhere().Spread, 0, longestTask)
+	l.slow = within(p.settings.Slow*l.anywhere().Spread, 0, longestTask)
 }
-
-// lastOnes is by how many standard deviations the slowest of the last tasks is taken to be slower than the usual one.
-const lastOnes = 2
 
 // usualOf returns how long tasks usually take, for work of which nothing is known: the geometric mean over what is known of
 // other work, and what the settings say of work that is done. Such work would else be in nobody's way. 0: nothing is known.
@@ -244,7 +241,7 @@ func (p *planner) shelve(homeBusy []float64) {
 			}
 		}
 		p.kept = append(p.kept, kept)
-		s := shelve(len(p.in.Home)+i, frees)
+		s := shelve(len(p.in.Home)+i, frees, max(fewestLanes, mostLanes/len(p.in.Pools)))
 		s.nodes = len(standing)
 		p.shelves = append(p.shelves, s)
 	}
