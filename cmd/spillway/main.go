@@ -25,6 +25,7 @@ type cli struct {
 	Globals
 
 	Audit      AuditCmd      `cmd:"" help:"See who changed what."`
+	Budget     BudgetCmd     `cmd:"" help:"Bound what rented nodes cost."`
 	Usage      UsageCmd      `cmd:"" help:"See who used what, and what it cost."`
 	User       UserCmd       `cmd:"" help:"Decide who may do what, and make API tokens."`
 	Agent      AgentCmd      `cmd:"" help:"Run a node: join the farm and render what the server orders."`

@@ -18,6 +18,7 @@ type Records struct {
 	Queues    []Queue
 	Users     []User
 	APITokens []APIToken
+	Budgets   []Budget
 	Uses      []Use // of the newest hour
 	// LastSeq is the sequence number of the newest event.
 	LastSeq uint64
@@ -43,6 +44,7 @@ type Batch struct {
 	OldDecisions  []string    // to be deleted
 	OldLimits     []LimitID   // to be deleted
 	OldQueues     []QueueID   // to be deleted
+	OldBudgets    []BudgetID  // to be deleted
 	OldUsers      []UserID    // to be deleted
 	OldAPITokens  []string    // to be deleted
 	Deeds         []Deed      // to be added to the audit
@@ -54,6 +56,6 @@ func (b *Batch) Empty() bool {
 	return len(b.Specs) == 0 && len(b.Jobs) == 0 && len(b.Steps) == 0 && len(b.Attempts) == 0 && len(b.Sessions) == 0 &&
 		len(b.Nodes) == 0 && len(b.Pools) == 0 && len(b.Primings) == 0 && len(b.Decisions) == 0 &&
 		len(b.EndedSessions) == 0 && len(b.OldDecisions) == 0 && len(b.Limits) == 0 && len(b.OldLimits) == 0 && len(b.Queues) == 0 && len(b.OldQueues) == 0 &&
-		len(b.Users) == 0 && len(b.OldUsers) == 0 && len(b.APITokens) == 0 && len(b.OldAPITokens) == 0 && len(b.Deeds) == 0 && len(b.Uses) == 0 &&
+		len(b.Users) == 0 && len(b.OldUsers) == 0 && len(b.APITokens) == 0 && len(b.OldAPITokens) == 0 && len(b.Deeds) == 0 && len(b.Uses) == 0 && len(b.Budgets) == 0 && len(b.OldBudgets) == 0 &&
 		len(b.Events) == 0
 }

@@ -36,6 +36,8 @@ type changes struct {
 	oldLimits    set[LimitID]
 	queues       set[QueueID]
 	oldQueues    set[QueueID]
+	budgets      set[BudgetID]
+	oldBudgets   set[BudgetID]
 	people       peopleChanges
 	uses         map[workKey]*Use
 	decisions    []Decision
@@ -48,7 +50,7 @@ func newChanges() changes {
 		specs: set[JobID]{}, jobs: set[JobID]{}, steps: map[StepRef]struct{}{},
 		sessions: set[SessionID]{}, ended: set[SessionID]{}, nodes: set[NodeID]{}, pools: set[PoolID]{},
 		primings: map[primingKey]struct{}{}, limits: set[LimitID]{}, oldLimits: set[LimitID]{}, queues: set[QueueID]{}, oldQueues: set[QueueID]{},
-		people: newPeopleChanges(), uses: map[workKey]*Use{},
+		budgets: set[BudgetID]{}, oldBudgets: set[BudgetID]{}, people: newPeopleChanges(), uses: map[workKey]*Use{},
 	}
 }
 
@@ -126,6 +128,10 @@ func (f *Farm) Changes() Batch {
 		b.Queues = append(b.Queues, f.queues[id].rec)
 	}
 	b.OldQueues = c.oldQueues.ordered()
+	for _, id := range c.budgets.ordered() {
+		b.Budgets = append(b.Budgets, f.budgets.byID[id].rec)
+	}
+	b.OldBudgets = c.oldBudgets.ordered()
 	f.drainPeople(&b)
 	for _, k := range slices.SortedFunc(maps.Keys(c.uses), compareWork) {
 		b.Uses = append(b.Uses, *c.uses[k])

@@ -37,6 +37,9 @@ func (f *Farm) Check() error {
 			return fmt.Errorf("limit %s: %w", l.rec.ID, err)
 		}
 	}
+	if err := f.checkBudgets(); err != nil {
+		return err
+	}
 	if err := f.checkPeople(); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type SubmitJob struct {
 	MaxTasks   int // that run at once; 0: any number
 	MaxNodes   int // that it uses at once; 0: any number
 	Failing    FailurePolicy
+	Budget     *NewBudget // nil: none of its own
 	Spec       JobSpec
 	Steps      []NewStep
 }

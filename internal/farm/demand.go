@@ -24,6 +24,8 @@ type StepDemand struct {
 	DependsOn []int
 	Needs     Requirements
 	Runnable  int64 // pending, dependencies met, not in back-off, and limits, quotas and bounds allow it
+	Rented    int64 // of Runnable: that budgets let start on rented nodes
+	Broke     bool  // they let none
 	Waiting   int64 // pending, but in back-off or behind a dependency or a limit, quota or bound
 	Active    []ActiveUnit
 	// Expected seconds a unit as the submitter says; 0: unknown.
@@ -42,7 +44,8 @@ type ActiveUnit struct {
 }
 
 // Demand returns the work that is left, by job, in the order in which it is served.
-func (f *Farm) Demand(time.Time) []Demand {
+func (f *Farm) Demand(now time.Time) []Demand {
+	pay := f.payables(now)
 	var out []Demand
 	for _, j := range f.queue {
 		d := Demand{
@@ -50,7 +53,9 @@ func (f *Farm) Demand(time.Time) []Demand {
 			Paused: j.rec.State == JobPaused,
 		}
 		for _, s := range j.steps {
-			d.Steps = append(d.Steps, f.demandOf(s))
+			sd := f.demandOf(s)
+			sd.Rented, sd.Broke = pay.tasks(s, sd.Runnable)
+			d.Steps = append(d.Steps, sd)
 		}
 		active := map[int][]ActiveUnit{}
 		for _, a := range j.live {

@@ -37,6 +37,7 @@ type Farm struct {
 	queueList []*queue // by name
 	people    people
 	uses      uses
+	budgets   budgets
 	shapesOf  map[string]*shape    // of work, by key
 	fits      map[fitKey]*shortage // what unfit has found
 
@@ -68,7 +69,7 @@ func empty(cfg Config) *Farm {
 		shapes: map[PoolID]PoolShape{}, limits: map[LimitID]*limit{},
 		queues: map[QueueID]*queue{}, shapesOf: map[string]*shape{}, groups: map[groupKey]*group{}, groupsEpoch: 1, primings: map[primingKey]*Priming{}, warming: set[AttemptID]{},
 		landing: set[AttemptID]{}, deadMounts: set[NodeID]{}, creating: set[NodeID]{}, deleting: set[NodeID]{},
-		people: newPeople(), uses: uses{rows: map[workKey]*Use{}}, fits: map[fitKey]*shortage{}, openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
+		people: newPeople(), uses: uses{rows: map[workKey]*Use{}}, budgets: newBudgets(), fits: map[fitKey]*shortage{}, openPriming: map[primingKey]struct{}{}, orders: set[NodeID]{}, changes: newChanges(),
 	}
 	for _, p := range cfg.Pools {
 		f.shapes[p.ID] = p
@@ -133,7 +134,8 @@ func (f *Farm) Tick(now time.Time) bool {
 			changed = true
 		}
 	}
-	return f.tickLimits(now) || changed
+	spent := f.tickBudgets(now)
+	return f.tickLimits(now) || changed || spent
 }
 
 // NextTick returns when Tick will have something to do if nothing else happens; zero: never.
@@ -145,6 +147,9 @@ func (f *Farm) NextTick() time.Time {
 		}
 	}
 	if at := f.nextOfLimits(); !at.IsZero() {
+		earlier(at)
+	}
+	if at := f.nextOfBudgets(); !at.IsZero() {
 		earlier(at)
 	}
 	if len(f.backOffs) > 0 {

@@ -54,9 +54,21 @@ func (c ChangeJob) apply(f *Farm, now time.Time) (any, error) {
 	}
 	f.enterQueue(j, r.Queue)
 	j.rec = r
+	if was.Queue != r.Queue {
+		f.recountQueues(now, was.Queue, r.Queue)
+	}
 	j.reoccupy()
 	f.setJob(now, j, j.rec.State, orElse(c.Reason, "changed")+": "+strings.Join(said, ", "))
 	return nil, nil
+}
+
+// recountQueues counts anew what is spent of the budgets of queues.
+func (f *Farm) recountQueues(now time.Time, queues ...QueueID) {
+	for _, q := range queues {
+		for _, b := range f.budgets.byKey[budgetKey{BudgetQueue, string(q)}] {
+			f.recount(now, b)
+		}
+	}
 }
 
 // differences says what has changed.

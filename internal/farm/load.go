@@ -51,6 +51,7 @@ func Load(cfg Config, now time.Time, r *Records) (*Farm, error) {
 	f.decisions = slices.Clone(r.Decisions)
 	slices.SortFunc(f.decisions, func(a, b Decision) int { return cmp.Compare(a.ID, b.ID) })
 	f.configurePools()
+	f.loadBudgets(instant(now), r.Budgets)
 	return f, nil
 }
 

@@ -60,6 +60,10 @@ type node struct {
 	place    int        // in the bucket
 	stale    bool       // bucket and counted are to be looked at anew
 	counted  Amounts    // what of it is in Farm.supply
+
+	// Of one that costs: what attempts that have left it have used, in seconds of all of it, and what of that is whose.
+	worked    float64
+	workedFor map[*budget]float64 // nil once it is gone
 }
 
 type session struct {

@@ -54,6 +54,7 @@ func (f *Farm) setNode(now time.Time, n *node, to NodeState, reason string) {
 	f.emitNode(now, n, from)
 	if to == NodeDeleted {
 		f.unblock(n)
+		f.settleBill(now, n)
 		f.nodeList = drop(f.nodeList, n)
 	}
 }

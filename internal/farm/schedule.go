@@ -111,7 +111,9 @@ func (f *Farm) next(l *lane) *step {
 // already which the task needs come before all. A site that has to be primed for the job first is asked to be, and left
 // out until it is.
 func (f *Farm) pick(now time.Time, s *step) *node {
-	may := func(n *node) bool { return f.admits(s, n.rec.ID) && !f.barred(n, s) && s.job.admits(n) }
+	may := func(n *node) bool {
+		return f.admits(s, n.rec.ID) && !f.barred(n, s) && s.job.admits(n) && f.pays(now, s, n)
+	}
 	if n := f.pickHolder(now, s, may); n != nil {
 		return n
 	}
@@ -123,6 +125,10 @@ func (f *Farm) pick(now time.Time, s *step) *node {
 		var best *node
 		for _, g := range f.fitting(s) {
 			if g.elastic != elastic {
+				continue
+			}
+			if elastic && !f.pays(now, s, g.buckets[0].nodes[0]) { // on the emptiest it is the dearest
+				room = true // for others
 				continue
 			}
 			primed, asked := false, false
@@ -151,6 +157,15 @@ func (f *Farm) pick(now time.Time, s *step) *node {
 		s.shape.full = f.round
 	}
 	return nil
+}
+
+// pays reports whether the budgets let a task of the step start on a node, and notes if not.
+func (f *Farm) pays(now time.Time, s *step, n *node) bool {
+	b, cost := f.unpaid(now, s, n)
+	if b != nil {
+		f.short(now, b, cost)
+	}
+	return b == nil
 }
 
 // pickSession returns an open node of a kind with an idle session of the step, or nil.
@@ -272,6 +287,7 @@ func (f *Farm) assign(now time.Time, s *step, n *node) bool {
 	s.rec.Active.Add(unit)
 	s.taken.Add(unit)
 	f.touchStep(s)
+	f.reserve(now, s, n)
 	f.addAttempt(a)
 	f.takeSeats(a)
 	f.touchAttempt(a)

@@ -8,6 +8,9 @@ import (
 // Records returns all records of the farm, ordered. It shares nothing with the farm.
 func (f *Farm) Records() Records {
 	r := Records{LastSeq: f.seq, Decisions: slices.Clone(f.decisions), Pools: f.Pools(), Primings: f.Primings(), Users: f.Users(), APITokens: f.APITokens(), Uses: f.Uses()}
+	for _, b := range f.budgets.list {
+		r.Budgets = append(r.Budgets, b.rec)
+	}
 	for _, q := range f.queueList {
 		r.Queues = append(r.Queues, q.rec)
 	}

@@ -69,6 +69,7 @@ func (c SubmitJob) apply(f *Farm, now time.Time) (any, error) {
 		f.touchStep(s)
 	}
 	f.setJob(now, j, JobActive, "submitted")
+	f.give(now, j, c.Budget)
 	return j.rec.ID, nil
 }
 
@@ -88,6 +89,9 @@ func (c *SubmitJob) validate() error {
 		return fault.New(fault.Invalid, "a job of %d steps is too long, %d are allowed", len(c.Steps), maxSteps)
 	}
 	if err := c.Failing.check(); err != nil {
+		return err
+	}
+	if err := c.Budget.check(); err != nil {
 		return err
 	}
 	for i, s := range c.Steps {

@@ -64,13 +64,7 @@ func (a *attempt) useOf(now time.Time) (Use, bool) {
 		}
 		u.Lost = max(0, end.Sub(r.Started))
 	}
-	capacity := Amounts{VCPUs: n.rec.Capacity.VCPUs, MemoryMiB: n.rec.Capacity.MemoryMiB, GPUs: uint64(n.rec.Capacity.GPUs)}
-	taken := a.needs().taken()
-	part := min(1, share(&taken, &capacity))
-	if part <= 0 {
-		part = 1
-	}
-	u.Share = (u.Run + u.Lost).Seconds() * part
+	u.Share = (u.Run + u.Lost).Seconds() * a.part()
 	return u, true
 }
 
@@ -80,6 +74,7 @@ func (f *Farm) charge(now time.Time, a *attempt) {
 	if !begun {
 		return
 	}
+	f.worked(a, u.Share, now)
 	if hour := now.Truncate(time.Hour).Unix(); hour > f.uses.hour { // a clock that goes back stays in the hour
 		f.uses = uses{hour: hour, rows: map[workKey]*Use{}}
 	}

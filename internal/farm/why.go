@@ -63,7 +63,7 @@ func (f *Farm) Why(now time.Time, id JobID) (Why, error) {
 	}
 	w := Why{Job: id, State: j.rec.State, Reason: j.rec.Reason, Lines: []string{j.rec.State.String() + ": " + j.rec.Reason}}
 	for _, s := range j.steps {
-		sw := f.whyStep(s)
+		sw := f.whyStep(now, s)
 		w.Steps = append(w.Steps, sw)
 		if !j.rec.State.Over() {
 			w.Lines = append(w.Lines, sw.lines(now)...)
@@ -82,7 +82,7 @@ func (f *Farm) Why(now time.Time, id JobID) (Why, error) {
 	return w, nil
 }
 
-func (f *Farm) whyStep(s *step) StepWhy {
+func (f *Farm) whyStep(now time.Time, s *step) StepWhy {
 	w := StepWhy{Name: s.rec.Name, Counts: s.counts(), Nodes: len(f.nodeList)}
 	w.Failures = s.causes()
 	for _, n := range s.job.avoids {
@@ -117,13 +117,18 @@ func (f *Farm) whyStep(s *step) StepWhy {
 				w.Held = append(w.Held, held)
 			}
 		}
+		for _, b := range f.budgetsOf(s.job) {
+			if b.rec.Level != BudgetOpen {
+				w.Held = append(w.Held, b.rec.String()+": "+b.says())
+			}
+		}
 		if turn := f.behind(q); turn != "" && len(w.Held) == 0 {
 			w.Held = append(w.Held, turn)
 		}
 	}
 	counts := map[string]int{}
 	for _, n := range f.nodeList {
-		counts[f.whyNode(n, s)]++
+		counts[f.whyNode(now, n, s)]++
 	}
 	for reason, n := range counts {
 		w.Unfit = append(w.Unfit, NodeReason{reason, n})
@@ -135,7 +140,7 @@ func (f *Farm) whyStep(s *step) StepWhy {
 }
 
 // whyNode says in the scheduler's terms why a node does not take a task of the step now; "free" if it would.
-func (f *Farm) whyNode(n *node, s *step) string {
+func (f *Farm) whyNode(now time.Time, n *node, s *step) string {
 	if short := f.unfit(s, n); short != nil {
 		return short.reason
 	}
@@ -153,6 +158,9 @@ func (f *Farm) whyNode(n *node, s *step) string {
 		return f.limited(s, n.rec.ID).why()
 	case !f.primed(s.job, n.rec.Site):
 		return "waits until " + string(n.rec.Site) + " is primed"
+	}
+	if b, _ := f.unpaid(now, s, n); b != nil {
+		return b.rec.String() + " is used up"
 	}
 	return "free"
 }

@@ -230,6 +230,8 @@ func changes(job, token string) []changeRequest {
 		{"post-pools-stop", "POST", "/pools/stop", `{"stopped":false}`, "pool start", "burst"},
 		{"put-limits-id", "PUT", "/limits/nuke", `{"seats":3}`, "limit set", "nuke"},
 		{"delete-limits-id", "DELETE", "/limits/nuke", "", "limit delete", "nuke"},
+		{"put-budgets-id", "PUT", "/budgets/film", `{"of":"project","name":"film","cap":3}`, "budget set", "film"},
+		{"delete-budgets-id", "DELETE", "/budgets/film", "", "budget delete", "film"},
 		{"put-queues-id", "PUT", "/queues/night", `{"weight":2}`, "queue set", "night"},
 		{"delete-queues-id", "DELETE", "/queues/night", "", "queue delete", "night"},
 		{"post-tokens", "POST", "/tokens", `{"role":"agent","names":"ws-9"}`, "token create", ""},

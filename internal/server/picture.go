@@ -187,9 +187,31 @@ func (c *Config) works(now time.Time, d *farm.Demand, s seen, supplies map[farm.
 			}
 			w.Running = append(w.Running, run)
 		}
-		out = append(out, w)
+		out = append(out, c.paid(w, step)...)
 	}
 	return out
+}
+
+// paid splits a work for all of whose tasks no budget pays on rented nodes: so many may be done there, the rest where it costs
+// nothing.
+func (c *Config) paid(w burst.Work, step *farm.StepDemand) []burst.Work {
+	if !step.Broke && step.Rented >= w.Runnable {
+		return []burst.Work{w}
+	}
+	free := maps.Clone(w.Slots)
+	for i := range c.Pools {
+		if c.Pools[i].Price > 0 {
+			delete(free, c.Pools[i].Name)
+		}
+	}
+	if step.Broke {
+		w.Slots = free
+		return []burst.Work{w}
+	}
+	rest := w
+	rest.Slots, rest.Runnable, rest.Later, rest.Running = free, w.Runnable-step.Rented, 0, nil
+	w.Runnable = step.Rented
+	return []burst.Work{w, rest}
 }
 
 // warm returns how much of a job's assets the filers of each site hold.

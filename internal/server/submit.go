@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -213,6 +214,9 @@ func (s *Server) submitJob(ctx context.Context, e *catalog.Entry, sub restv1.Sub
 		Failing: e.Policy.Failures.Farm(), Spec: spec,
 	}
 	setDefault(&c.Queue, "default")
+	if b := e.Policy.Budget; b != nil {
+		c.Budget = &farm.NewBudget{Cap: *b.Cap, Warn: b.Warn, Then: cmp.Or(farm.BudgetThen(b.Then), farm.BudgetStop)}
+	}
 	if sub.Name != "" {
 		c.Name = sub.Name
 	}

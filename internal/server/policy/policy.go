@@ -25,11 +25,34 @@ type Policy struct {
 	Retries  *int            `yaml:"retries" json:"retries,omitempty"`   // nil: 2
 	MaxTasks int             `yaml:"maxTasks" json:"maxTasks,omitempty"` // that run at once; 0: any number
 	MaxNodes int             `yaml:"maxNodes" json:"maxNodes,omitempty"` // that it uses at once; 0: any number
+	Budget   *Budget         `yaml:"budget" json:"budget,omitempty"`
 	Estimate float64         `yaml:"estimate" json:"estimate,omitempty"` // seconds a unit of the widest step
 	After    []string        `yaml:"after" json:"after,omitempty"`       // jobs that must have succeeded
 	Failures Failures        `yaml:"failures" json:"failures,omitzero"`
 	Assets   []Pattern       `yaml:"assets" json:"assets,omitempty"` // shared by all tasks; files or folders
 	Steps    map[string]Step `yaml:"steps" json:"steps,omitempty"`
+}
+
+// Budget is what rented nodes may cost for the job.
+type Budget struct {
+	Cap  *float64 `yaml:"cap" json:"cap"`             // in the farm's currency
+	Warn float64  `yaml:"warn" json:"warn,omitempty"` // the share of it at which a warning is given; 0: 0.8
+	Then string   `yaml:"then" json:"then,omitempty"` // warn, stop, cancel; empty: stop
+}
+
+// Validate says what the types don't; config.Decode calls it.
+func (b *Budget) Validate() error {
+	switch {
+	case b.Cap == nil:
+		return config.At("cap", fault.New(fault.Invalid, "a budget needs a cap"))
+	case !(*b.Cap >= 0):
+		return config.At("cap", fault.New(fault.Invalid, "the cap is negative"))
+	case !(b.Warn >= 0) || b.Warn > 1:
+		return config.At("warn", fault.New(fault.Invalid, "warn is a share of the cap, 0 to 1"))
+	case b.Then != "" && b.Then != "warn" && b.Then != "stop" && b.Then != "cancel":
+		return config.At("then", fault.New(fault.Invalid, "%q is none of warn, stop and cancel", b.Then))
+	}
+	return nil
 }
 
 // Step is what a policy says of one step. Its patterns may use task parameters.

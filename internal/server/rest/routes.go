@@ -36,6 +36,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.sharingRoutes(api)
 	s.userRoutes(api)
 	s.usageRoutes(api)
+	s.budgetRoutes(api)
 	s.logRoute(api)
 	s.pictureRoutes(api)
 	s.eventRoute(api)

@@ -15,6 +15,12 @@ import (
 type Ledger interface {
 	// Usage reports what the caller may see. Invalid: a time that ends before it begins, tasks without a job, an unknown zone.
 	Usage(ctx context.Context, q UsageFilter) (restv1.Usage, error)
+	// Budgets returns the budgets that the caller may see, by name.
+	Budgets(ctx context.Context) ([]restv1.Budget, error)
+	// SetBudget makes a budget or changes what is given of one. Invalid: a new one that does not say whose it is, or how much.
+	SetBudget(ctx context.Context, id string, c restv1.BudgetChange) (restv1.Budget, error)
+	// DeleteBudget removes a budget.
+	DeleteBudget(ctx context.Context, id string) error
 }
 
 // UsageFilter narrows a report. The zero value of a field asks for nothing, but for By.

@@ -117,6 +117,7 @@ func encode(tables map[string]map[string][]byte, b *farm.Batch) error {
 	each(len(b.Queues), func(i int) error { return put("queues", b.Queues[i], b.Queues[i].ID) })
 	each(len(b.Users), func(i int) error { return put("users", b.Users[i], b.Users[i].ID) })
 	each(len(b.APITokens), func(i int) error { return put("tokens", b.APITokens[i], b.APITokens[i].ID) })
+	each(len(b.Budgets), func(i int) error { return put("budgets", b.Budgets[i], b.Budgets[i].ID) })
 	each(len(b.Uses), func(i int) error {
 		u := &b.Uses[i]
 		return put("uses", u, fmt.Sprintf("%020d/%s/%s", u.Hour.Unix(), u.Job, u.Node))
@@ -124,6 +125,9 @@ func encode(tables map[string]map[string][]byte, b *farm.Batch) error {
 	each(len(b.Deeds), func(i int) error { return put("audit", b.Deeds[i], b.Deeds[i].ID) })
 	for _, id := range b.OldUsers {
 		delete(tables["users"], string(id))
+	}
+	for _, id := range b.OldBudgets {
+		delete(tables["budgets"], string(id))
 	}
 	for _, id := range b.OldAPITokens {
 		delete(tables["tokens"], id)
@@ -156,7 +160,7 @@ func (s *Store) Load(ctx context.Context) (*farm.Records, error) {
 		decode(d, "specs", &r.Specs), decode(d, "jobs", &r.Jobs), decode(d, "steps", &r.Steps),
 		decode(d, "attempts", &r.Attempts), decode(d, "sessions", &r.Sessions), decode(d, "nodes", &r.Nodes),
 		decode(d, "pools", &r.Pools), decode(d, "primings", &r.Primings), decode(d, "decisions", &r.Decisions), decode(d, "limits", &r.Limits),
-		decode(d, "queues", &r.Queues), decode(d, "users", &r.Users), decode(d, "tokens", &r.APITokens),
+		decode(d, "queues", &r.Queues), decode(d, "budgets", &r.Budgets), decode(d, "users", &r.Users), decode(d, "tokens", &r.APITokens),
 	)
 	if err != nil {
 		return nil, err

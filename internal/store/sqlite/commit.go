@@ -29,6 +29,7 @@ var columns = map[string]struct {
 	"decisions": {"id, body", 1},
 	"limits":    {"id, body", 1},
 	"queues":    {"id, body", 1},
+	"budgets":   {"id, body", 1},
 	"users":     {"id, body", 1},
 	"uses":      {"hour, job, node, body", 3},
 	"tokens":    {"id, body", 1},
@@ -51,7 +52,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		s.upserts[table] = st
 	}
-	for _, table := range []string{"sessions", "decisions", "limits", "queues", "users", "tokens"} {
+	for _, table := range []string{"sessions", "decisions", "limits", "queues", "users", "tokens", "budgets"} {
 		st, err := s.write.PrepareContext(ctx, "DELETE FROM "+table+" WHERE id = ?") //nolint:sqlclosecheck // Close closes it
 		if err != nil {
 			return err
@@ -121,6 +122,9 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	for i := range b.APITokens {
 		w.upsert("tokens", &b.APITokens[i], b.APITokens[i].ID)
 	}
+	for i := range b.Budgets {
+		w.upsert("budgets", &b.Budgets[i], string(b.Budgets[i].ID))
+	}
 	for i := range b.Uses {
 		u := &b.Uses[i]
 		w.upsert("uses", u, u.Hour.Unix(), string(u.Job), string(u.Node))
@@ -143,6 +147,9 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, b *farm.Batch) error {
 	}
 	for _, id := range b.OldUsers {
 		w.remove("users", string(id))
+	}
+	for _, id := range b.OldBudgets {
+		w.remove("budgets", string(id))
 	}
 	for _, id := range b.OldAPITokens {
 		w.remove("tokens", id)

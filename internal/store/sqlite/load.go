@@ -41,6 +41,7 @@ func load(ctx context.Context, tx *sql.Tx) (*farm.Records, error) {
 		read(ctx, tx, "SELECT body FROM decisions ORDER BY id", &r.Decisions),
 		read(ctx, tx, "SELECT body FROM limits ORDER BY id", &r.Limits),
 		read(ctx, tx, "SELECT body FROM queues ORDER BY id", &r.Queues),
+		read(ctx, tx, "SELECT body FROM budgets ORDER BY id", &r.Budgets),
 		read(ctx, tx, "SELECT body FROM uses WHERE hour = (SELECT max(hour) FROM uses) ORDER BY job, node", &r.Uses),
 		read(ctx, tx, "SELECT body FROM users ORDER BY id", &r.Users),
 		read(ctx, tx, "SELECT body FROM tokens ORDER BY id", &r.APITokens),

@@ -72,6 +72,9 @@ func Full() farm.Batch {
 			ID: "mara", Grants: []access.Grant{{Role: access.Artist, Project: "alpha"}}, Comment: "c", Disabled: true, Created: at,
 		}},
 		APITokens: []farm.APIToken{{ID: "t1", User: "mara", Hash: "ab", Comment: "laptop", Created: at, Expires: at}},
+		Budgets: []farm.Budget{{
+			ID: "film", Of: farm.BudgetProject, Name: "alpha", Cap: 100, Warn: 0.8, Then: farm.BudgetStop, Since: at, Level: farm.BudgetSpent, Short: 1.5,
+		}},
 		Uses: []farm.Use{{
 			Hour: at.Truncate(time.Hour), Job: "j1", Node: "n1", Project: "alpha", Owner: "mara", Queue: "q", Site: "cloud", Pool: "p",
 			Attempts: 2, Run: time.Minute, Good: time.Second, CPU: time.Hour, Lost: 3, Share: 0.25,

@@ -20,7 +20,7 @@ func testReload(t *testing.T, open Open, seed uint64) {
 	l := newLife(seed)
 	l.cfg.Epoch = lead(t, s)
 	l.farm = farm.New(l.cfg)
-	for range 80 {
+	for range 120 {
 		l.live()
 		commit(t, s, l.cfg.Epoch, l.farm.Changes())
 		if l.rand.IntN(4) == 0 {
@@ -58,7 +58,7 @@ func portrait(t testing.TB, f *farm.Farm) []string {
 	t.Helper()
 	lines := []string{
 		text(t, f.Records()), text(t, f.OwedFlushes(1000)), text(t, f.OwedFences()), text(t, f.OwedPrimings()),
-		text(t, f.OwedWarmings()), text(t, f.OwedCreates()), text(t, f.OwedDeletes()), text(t, f.Limits()), text(t, f.Queues()),
+		text(t, f.OwedWarmings()), text(t, f.OwedCreates()), text(t, f.OwedDeletes()), text(t, f.Limits()), text(t, f.Queues()), text(t, f.Records().Budgets),
 	}
 	for _, n := range f.Nodes() {
 		lines = append(lines, text(t, f.Owed(n.ID)), fmt.Sprint(n.Used, n.Attempts))
@@ -98,7 +98,7 @@ func newLife(seed uint64) *life {
 			"studio": {Storage: map[farm.Location]farm.FilerID{"nas": "edge"}},
 			"cloud":  {Storage: map[farm.Location]farm.FilerID{"nas": "cloud"}, Prime: true},
 		},
-		Pools: []farm.PoolShape{{ID: "burst", Site: "cloud", Max: 3, Capacity: farm.Capacity{VCPUs: 2}}},
+		Pools: []farm.PoolShape{{ID: "burst", Site: "cloud", Max: 3, Capacity: farm.Capacity{VCPUs: 2}, Price: 3600}},
 		Paths: func(j *farm.Job, step int, unit int64) (out, in []farm.StoragePath, err error) {
 			p := []farm.StoragePath{{Location: "nas", Path: fmt.Sprintf("%s/%d/%d", j.ID, step, unit)}}
 			return p, p, nil
@@ -110,10 +110,10 @@ func newLife(seed uint64) *life {
 // live lets some time pass, something happen, and the scheduler work.
 func (l *life) live() {
 	l.now = l.now.Add(time.Duration(l.rand.IntN(3000)) * time.Millisecond)
-	switch l.rand.IntN(10) {
+	switch l.rand.IntN(11) {
 	case 0:
 		l.apply(farm.SubmitJob{
-			Key: fmt.Sprint(l.rand.IntN(20)), Name: "shot", Queue: l.queue(), MaxTasks: l.rand.IntN(3), Priority: l.rand.IntN(100), MaxRetries: 1,
+			Key: fmt.Sprint(l.rand.IntN(20)), Name: "shot", Owner: []string{"mara", "tom"}[l.rand.IntN(2)], Queue: l.queue(), MaxTasks: l.rand.IntN(3), Priority: l.rand.IntN(100), MaxRetries: 1,
 			Spec: farm.JobSpec{Template: []byte("{}"), Assets: []farm.StoragePath{{Location: "nas", Path: "tex"}}},
 			Steps: []farm.NewStep{
 				{Name: "Render", Units: 1 + l.rand.Int64N(8), HasOwn: true}, {Name: "Comp", Units: 2, Limits: l.limits()}, {Name: "Encode", Units: 1, DependsOn: []int{0}},
@@ -140,6 +140,8 @@ func (l *life) live() {
 		l.apply(farm.DeleteQueue{Queue: l.queue()})
 	case 5:
 		l.apply(farm.DeleteLimit{Limit: "nuke"})
+	case 7:
+		l.apply(l.budget())
 	default:
 		for range 4 {
 			l.progress()
@@ -160,6 +162,20 @@ func (l *life) live() {
 func (l *life) change(id farm.JobID) farm.Command {
 	priority, queue, tasks := 7, l.queue(), l.rand.IntN(3)
 	return farm.ChangeJob{Job: id, Priority: &priority, Queue: &queue, MaxTasks: &tasks}
+}
+
+// budget bounds what a queue or an owner costs.
+func (l *life) budget() farm.Command {
+	id := farm.BudgetID(fmt.Sprint("b", l.rand.IntN(3)))
+	if l.rand.IntN(4) == 0 {
+		return farm.DeleteBudget{Budget: id}
+	}
+	of, name, bound := farm.BudgetQueue, string(farm.DefaultQueue), l.rand.Float64()*200
+	if l.rand.IntN(2) == 0 {
+		of, name = farm.BudgetOwner, "mara"
+	}
+	then := []farm.BudgetThen{farm.BudgetWarn, farm.BudgetStop, farm.BudgetCancel}[l.rand.IntN(3)]
+	return farm.SetBudget{Budget: id, Of: &of, Name: &name, Cap: &bound, Then: &then}
 }
 
 func (l *life) queue() farm.QueueID { return []farm.QueueID{"", "night", "day"}[l.rand.IntN(3)] }

@@ -79,12 +79,12 @@ func testReplace(t *testing.T, open Open) {
 	epoch := lead(t, s)
 	commit(t, s, epoch, b)
 	next := farm.Batch{EndedSessions: []farm.SessionID{b.Sessions[0].ID}, OldDecisions: []string{b.Decisions[0].ID}, OldLimits: []farm.LimitID{"nuke"}, OldQueues: []farm.QueueID{"night"}}
-	next.OldUsers, next.OldAPITokens = []farm.UserID{"mara"}, []string{"t1"}
+	next.OldUsers, next.OldAPITokens, next.OldBudgets = []farm.UserID{"mara"}, []string{"t1"}, []farm.BudgetID{"film"}
 	next.Jobs = []farm.Job{b.Jobs[0]}
 	next.Jobs[0].State = farm.JobSucceeded
 	commit(t, s, epoch, next)
 	want := b.Records
-	want.Users, want.APITokens = nil, nil // the ledger stays
+	want.Users, want.APITokens, want.Budgets = nil, nil, nil // the ledger stays
 	want.Jobs, want.Sessions, want.Decisions, want.Limits, want.Queues = next.Jobs, nil, nil, nil, nil
 	wantRecords(t, s, want)
 }

@@ -39,6 +39,7 @@ type Farm struct {
 	apiTokens []restv1.APIToken // without secrets
 	deeds     []restv1.Deed
 	usage     restv1.Usage
+	budgets   []restv1.Budget
 	ids       int
 	tokens    int // made
 }

@@ -55,6 +55,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List budgets and what is spent of them */
+        get: operations["get-budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/budgets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a budget or change one */
+        put: operations["put-budgets-id"];
+        post?: never;
+        /** Delete a budget */
+        delete: operations["delete-budgets-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/decisions": {
         parameters: {
             query?: never;
@@ -952,6 +987,69 @@ export interface components {
              * @description Of machines that no attempt has used until now.
              */
             unused: number;
+        };
+        Budget: {
+            /** Format: double */
+            cap: number;
+            currency?: string;
+            id: string;
+            /**
+             * Format: double
+             * @description Cap less spent and, if it stops, reserved; negative if more is spent.
+             */
+            left: number;
+            /** @enum {string} */
+            level: "open" | "warned" | "spent";
+            /** @description Of the project, owner or queue; the job's id. */
+            name: string;
+            /** @enum {string} */
+            of: "project" | "owner" | "queue" | "job";
+            /**
+             * Format: double
+             * @description Expected for the rest of what runs.
+             */
+            reserved: number;
+            /**
+             * Format: double
+             * @description What a task more would cost that cannot start.
+             */
+            short?: number;
+            /**
+             * Format: date-time
+             * @description From when on ends of attempts count.
+             */
+            since?: string;
+            /**
+             * Format: double
+             * @description What runs included, with its share of start-up and idle time.
+             */
+            spent: number;
+            /**
+             * @description When it is used up: warn only; start nothing more on rented nodes; or take back what runs there too.
+             * @enum {string}
+             */
+            then: "warn" | "stop" | "cancel";
+            /**
+             * Format: double
+             * @description The share of the cap at which a warning is given.
+             */
+            warn: number;
+        };
+        BudgetChange: {
+            /** Format: double */
+            cap?: number;
+            name?: string;
+            /** @enum {string} */
+            of?: "project" | "owner" | "queue" | "job";
+            /** Format: date-time */
+            since?: string;
+            /** @enum {string} */
+            then?: "warn" | "stop" | "cancel";
+            /** Format: double */
+            warn?: number;
+        };
+        BudgetList: {
+            budgets: components["schemas"]["Budget"][];
         };
         Bulk: {
             /** @description Must be set for a filter that gives nothing. */
@@ -2064,6 +2162,99 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DeedList"];
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-budgets-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-budgets-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {
