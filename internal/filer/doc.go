@@ -12,7 +12,7 @@
 //	ranges, content, fetch data of files: sparse files on the cache disk, one fetch for all who wait
 //	writeback, writelocal, land, dirty, recover   changes of data that are acknowledged here and reach the origin later
 //	makelocal, removelocal, nameback, birth, unborn, maker   likewise, what is made
-//	space, openfiles, persist   what leaves the cache, what is open, and what survives a crash
+//	space, openfiles, behind, persist   what leaves the cache and memory, what is open, and what survives a crash
 //	locks, lockcalls, award, monitor, lockorigin, portmapper   advisory locks and who may be told of them
 //	outage, moved          an origin that does not answer, or comes back under other handles
 //	meters, hottest, metrics   what is counted, for those who watch

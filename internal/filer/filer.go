@@ -45,6 +45,7 @@ type Config struct {
 	index   func() (KV, error)
 	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	maxOpen int64 // data files
+	longRun uint64
 }
 
 // Export is a path that clients mount and the storage behind it. Exports with equal origins are one target, opened once,
@@ -217,6 +218,9 @@ func (f *Filer) load() (err error) {
 	if f.cfg.maxOpen != 0 {
 		f.store.maxOpen = f.cfg.maxOpen
 	}
+	if f.cfg.longRun != 0 {
+		f.store.longRun = f.cfg.longRun
+	}
 	if f.ids, err = openIDs(f.kv); err != nil {
 		return err
 	}
@@ -349,6 +353,11 @@ func (f *Filer) closeOrigins() (err error) {
 func (f *Filer) closeFiles() {
 	if f.store != nil && f.store.root != nil {
 		f.store.root.Close()
+	}
+	if f.store != nil {
+		for _, p := range f.store.takePassed() {
+			p.file.put()
+		}
 	}
 	for _, ino := range f.table.snapshot(func(*inode) bool { return true }) {
 		ino.mu.Lock()

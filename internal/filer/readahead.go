@@ -6,9 +6,10 @@ import "github.com/spillway/spillway/internal/origin"
 type streams [4]stream
 
 type stream struct {
-	next uint64 // where it goes on
-	run  uint64 // bytes read in sequence so far
-	used uint64 // for replacing the oldest
+	next   uint64 // where it goes on
+	run    uint64 // bytes read in sequence so far
+	used   uint64 // for replacing the oldest
+	behind uint64 // memory was told to let go of what is before
 }
 
 // maxReorder is how far off its place a read of a long stream may be. Clients have as much in flight as their read-ahead
@@ -16,9 +17,9 @@ type stream struct {
 // stream anew, and what is fetched ahead would never fill a long link.
 const maxReorder = 16 << 20
 
-// read notes a read of [from, to) and returns how many bytes its stream has read in sequence. Clients reorder reads: one
+// read notes a read of [from, to) and returns its stream. Clients reorder reads: one
 // that is off its stream's place by up to slack bytes, and as many as the stream has read so far, still belongs to it.
-func (s *streams) read(from, to, slack uint64) (run uint64) {
+func (s *streams) read(from, to, slack uint64) *stream {
 	oldest := 0
 	var latest uint64
 	for i := range s {
@@ -38,10 +39,10 @@ func (s *streams) read(from, to, slack uint64) (run uint64) {
 			st.next = to
 		}
 		st.used = latest + 1
-		return st.run
+		return st
 	}
 	s[oldest] = stream{next: to, run: to - from, used: latest + 1}
-	return to - from
+	return &s[oldest]
 }
 
 // readAhead starts fetches beyond what a client just read. The window grows with the length of the sequential run, ends
@@ -49,10 +50,12 @@ func (s *streams) read(from, to, slack uint64) (run uint64) {
 // by the byte. Called with the inode's mu held.
 func (c *content) readAhead(as origin.Cred, from, to uint64) {
 	t := c.ino.target
+	st := c.streams.read(from, to, t.block)
+	c.passBy(st)
 	if c.have.has(to, c.ino.attr.Size) { // nothing is missing ahead
 		return
 	}
-	run := c.streams.read(from, to, t.block)
+	run := st.run
 	if t.ahead == 0 || run < 2*t.block && from != 0 || run < min(t.block, c.ino.attr.Size)/2 {
 		return
 	}

@@ -27,7 +27,7 @@ func TestReorderedStreamIsOneStream(t *testing.T) {
 			i := rng.IntN(len(flying))
 			at := flying[i] * piece
 			flying = append(flying[:i], flying[i+1:]...)
-			longest = max(longest, s.read(at, at+piece, block))
+			longest = max(longest, s.read(at, at+piece, block).run)
 		}
 		if longest < pieces/16*piece {
 			t.Errorf("of %d bytes, the longest run is %d", pieces*piece, longest)
@@ -41,7 +41,7 @@ func TestDistantReadersAreStreamsOfTheirOwn(t *testing.T) {
 	for i := range uint64(8) {
 		for reader := range uint64(4) {
 			from := reader<<30 + i*block
-			if run := s.read(from, from+block, block); run != (i+1)*block {
+			if run := s.read(from, from+block, block).run; run != (i+1)*block {
 				t.Fatalf("reader %d has read %d bytes, not %d", reader, run, (i+1)*block)
 			}
 		}

@@ -24,9 +24,11 @@ func (f *Filer) upkeep(ctx context.Context) {
 		case <-f.store.kick:
 			f.makeSpace()
 		}
+		passed := f.store.takePassed()
 		if err := f.persist(); err != nil {
 			f.log.Error("cache index", "error", err)
 		}
+		f.store.forget(passed) // they are on the disk now
 		f.closeIdle()
 	}
 }

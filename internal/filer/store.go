@@ -25,6 +25,7 @@ type store struct {
 	root         *os.File     // of dir
 	opened       atomic.Int64 // data files
 	maxOpen      int64
+	longRun      uint64 // bytes from which on a stream leaves nothing behind in memory
 	log          *slog.Logger
 	cap          int64  // bytes of data to keep at most
 	part         uint64 // bytes that large files are evicted by
@@ -41,6 +42,7 @@ type store struct {
 	dirty  map[uint64]struct{} // inodes whose record is behind
 	doomed []uint64            // generations to delete
 	holes  []hole              // to be made
+	passed []passed            // to be dropped from memory
 }
 
 // disk is what the store asks of the operating system.
@@ -54,6 +56,8 @@ type disk interface {
 	// Punch makes a hole; the file keeps its length. Truncate sets the length.
 	Punch(f *os.File, off, n int64) error
 	Truncate(f *os.File, n int64) error
+	// Forget drops from memory what of a range is on the disk.
+	Forget(f *os.File, off, n int64) error
 	Free(dir string) (free, total uint64, err error)
 }
 
@@ -84,6 +88,10 @@ func (osDisk) Punch(f *os.File, off, n int64) error {
 
 func (osDisk) Truncate(f *os.File, n int64) error { return f.Truncate(n) }
 
+func (osDisk) Forget(f *os.File, off, n int64) error {
+	return unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED)
+}
+
 func (osDisk) Free(dir string) (free, total uint64, err error) {
 	var st unix.Statfs_t
 	err = unix.Statfs(dir, &st)
@@ -93,7 +101,7 @@ func (osDisk) Free(dir string) (free, total uint64, err error) {
 func openStore(dir string, capacity int64, d disk, log *slog.Logger) (*store, error) {
 	s := &store{
 		dir: dir, log: log, cap: capacity, disk: d, kick: make(chan struct{}, 1),
-		maxOpen: maxOpenFiles(), part: partSize(capacity), cache: replace.New(capacity), spaces: map[uint64]*space{}, dirty: map[uint64]struct{}{},
+		maxOpen: maxOpenFiles(), longRun: uint64(machineMemory() / longShare), part: partSize(capacity), cache: replace.New(capacity), spaces: map[uint64]*space{}, dirty: map[uint64]struct{}{},
 	}
 	if s.disk == nil {
 		s.disk = osDisk{}

@@ -85,6 +85,13 @@ func (c *Cache) Has(p *Piece) bool {
 	return p.in != nil
 }
 
+// Passing reports whether a piece is on probation and has been read no more than once.
+func (c *Cache) Passing(p *Piece) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return p.in == &c.probation && !p.again()
+}
+
 // Drop takes a piece out of the cache with all its bytes.
 func (c *Cache) Drop(p *Piece) {
 	c.mu.Lock()
