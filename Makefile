@@ -61,6 +61,10 @@ test-kernel: ## real Linux kernels as the filer's clients: that part of test-all
 	@./scripts/kernel-client
 	set +e; SPILLWAY_TEST_ALL=1 $(GO) test -race -json -timeout 120m ./test/kernel/... | $(GO) run ./test/summary
 
+.PHONY: test-teeth
+test-teeth: ## breaks rules of the filer one by one, each of which its crash harness must notice (ARGS="-run TestTeeth/data")
+	SPILLWAY_TEST_TEETH=1 $(GO) test -v -count=1 -timeout 60m -run TestTeeth ./internal/filer $(ARGS)
+
 .PHONY: bench-filer
 bench-filer: packages-bench build ## the filer beside nfs-ganesha, as a table (ARGS="-rounds 5 -only read"; see bench/README.md)
 	$(GO) run ./bench/filer -binary $(BIN) $(ARGS)

@@ -2,6 +2,7 @@ package filer
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,13 +29,13 @@ func TestCrashesOfNames(t *testing.T) {
 		})
 	}
 	t.Logf("%+v", total)
-	if last-first > 20 && (total.made == 0 || total.survived == 0 || total.removed == 0 || total.receipts == 0) {
+	if last-first > 20 && (total.made == 0 || total.survived == 0 || total.removed == 0 || total.receipts == 0 || total.repeated == 0) {
 		t.Errorf("this showed nothing: %+v", total)
 	}
 }
 
 // nameTally counts what the runs covered.
-type nameTally struct{ made, local, survived, removed, receipts int }
+type nameTally struct{ made, local, survived, removed, receipts, repeated int }
 
 // nameWorld is one seed's run.
 type nameWorld struct {
@@ -47,8 +48,9 @@ type nameWorld struct {
 type maybe struct {
 	there, gone bool // it may be; both after a call that was not answered
 	handle      nfs.Handle
-	knows       bool     // the handle
-	contents    []string // that it may have
+	knows       bool         // the handle
+	contents    []string     // that it may have
+	made        nfs.Verifier // by an exclusive CREATE that was answered; zero: by another one
 }
 
 func (w *nameWorld) run() {
@@ -99,7 +101,12 @@ func (w *nameWorld) step() {
 }
 
 func (w *nameWorld) create(name string, n *maybe) {
-	r, err := w.c.Create(w.ctx, nil, nfs.CreateArgs{Dir: w.c.root, Name: name, How: nfs.Guarded, Attr: nfs.SetAttr{Mode: nfs.Set32(0o644)}})
+	args := nfs.CreateArgs{Dir: w.c.root, Name: name, How: nfs.Guarded, Attr: nfs.SetAttr{Mode: nfs.Set32(0o644)}}
+	if w.rng.IntN(3) == 0 {
+		args.How, args.Attr = nfs.Exclusive, nfs.SetAttr{}
+		binary.BigEndian.PutUint64(args.Verifier[:], w.rng.Uint64())
+	}
+	r, err := w.c.Create(w.ctx, nil, args)
 	switch {
 	case errors.Is(err, nfs.ErrExist) && n.there:
 		n.gone = false
@@ -117,7 +124,30 @@ func (w *nameWorld) create(name string, n *maybe) {
 		if h.inode&bornHere != 0 {
 			w.total.local++
 		}
-		*n = maybe{there: true, handle: r.Object.Handle, knows: true, contents: []string{""}}
+		*n = maybe{there: true, handle: r.Object.Handle, knows: true, contents: []string{""}, made: args.Verifier}
+		w.repeat(name, n)
+	}
+}
+
+// repeat sends an exclusive CREATE again under another xid, as a client does that has forgotten the first answer: it must
+// get its file, and nobody else may.
+func (w *nameWorld) repeat(name string, n *maybe) {
+	if n.made == (nfs.Verifier{}) || n.gone || w.rng.IntN(2) == 0 {
+		return
+	}
+	args := nfs.CreateArgs{Dir: w.c.root, Name: name, How: nfs.Exclusive, Verifier: n.made}
+	r, err := w.c.Create(w.ctx, nil, args)
+	if w.refused("create "+name+" again", err) {
+		return
+	}
+	if n.knows && r.Object.Handle != n.handle {
+		w.t.Fatalf("an exclusive create of %s, repeated, gave another file", name)
+	}
+	w.total.repeated++
+	args.Verifier[0]++
+	_, err = w.c.Create(w.ctx, nil, args)
+	if !errors.Is(err, nfs.ErrExist) && !errors.Is(err, nfs.ErrJukebox) && w.ctx.Err() == nil {
+		w.t.Fatalf("an exclusive create of %s by somebody else: %v", name, err)
 	}
 }
 
@@ -184,6 +214,7 @@ func (w *nameWorld) check() {
 			continue
 		}
 		n.gone, n.handle, n.knows = false, h, true
+		w.repeat(name, n)
 		got, ok := w.read(h)
 		if !ok {
 			continue
