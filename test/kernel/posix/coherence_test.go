@@ -17,11 +17,14 @@ func TestCloseToOpen(t *testing.T) {
 	for i := range 12 {
 		// Sometimes of the same size: the size alone must not decide.
 		mine, theirs := noise(50_000+i/3, uint64(100+i)), noise(50_000+i/3, uint64(200+i))
+		nextTick()
 		write(t, path, mine)
 		same(t, "the other client, after our close", peer.do(t, request{Op: "read", Path: path}).Data, mine)
+		nextTick()
 		peer.do(t, request{Op: "write", Path: path, Data: theirs})
 		holds(t, path, theirs)
 	}
+	nextTick()
 	peer.do(t, request{Op: "write at", Path: path, Size: 30_000, Data: []byte("in the middle")})
 	got := must(os.ReadFile(path))(t)
 	same(t, "a change in the middle", got[30_000:30_013], []byte("in the middle"))
@@ -37,10 +40,12 @@ func TestNamesAcrossClients(t *testing.T) {
 		if a := peer.do(t, request{Op: "stat", Path: name}); a.Errno != unix.ENOENT {
 			t.Fatalf("the other client finds %s before it is made: %v", name, a.Errno)
 		}
+		nextTick()
 		write(t, name, []byte("x"))
 		if a := peer.do(t, request{Op: "stat", Path: name}); a.Errno != 0 || a.Size != 1 {
 			t.Errorf("the other client does not find what we made, which it had missed before: %v, %d bytes", a.Errno, a.Size)
 		}
+		nextTick()
 		check(t, unix.Rename(name, name+".done"))
 		if a := peer.do(t, request{Op: "stat", Path: name}); a.Errno != unix.ENOENT {
 			t.Errorf("the other client still finds the old name: %v", a.Errno)
@@ -50,6 +55,7 @@ func TestNamesAcrossClients(t *testing.T) {
 	if n := peer.do(t, request{Op: "count", Path: dir}).Size; n != 8 {
 		t.Errorf("the other client counts %d names, want 8", n)
 	}
+	nextTick()
 	for _, name := range names(t, dir) {
 		peer.do(t, request{Op: "remove", Path: path(name)})
 	}
@@ -69,6 +75,7 @@ func TestReplaceUnderPeer(t *testing.T) {
 	write(t, path, first)
 	same(t, "before", peer.do(t, request{Op: "read", Path: path}).Data, first)
 	write(t, path+".tmp", second)
+	nextTick()
 	check(t, unix.Rename(path+".tmp", path))
 	same(t, "after", peer.do(t, request{Op: "read", Path: path}).Data, second)
 	holds(t, path, second)

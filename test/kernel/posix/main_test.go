@@ -182,6 +182,13 @@ func names(t *testing.T, dir string) []string {
 	return all
 }
 
+// tick is the longest that a Linux kernel takes between two readings of the clock for a file's times, where they are coarse.
+const tick = 10 * time.Millisecond
+
+// nextTick waits until a change has other times than the one before. Clients of NFSv3 tell changes apart by times alone: two
+// of them within a tick are one to a client that looks between.
+func nextTick() { <-time.After(2 * tick) }
+
 // namesAfterClose is names when files have been closed that had been removed. Where the file system hears of a close later,
 // it waits until that has been so.
 func namesAfterClose(t *testing.T, dir string) []string {
