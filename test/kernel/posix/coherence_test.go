@@ -43,7 +43,8 @@ func TestNamesAcrossClients(t *testing.T) {
 		nextTick()
 		write(t, name, []byte("x"))
 		if a := peer.do(t, request{Op: "stat", Path: name}); a.Errno != 0 || a.Size != 1 {
-			t.Errorf("the other client does not find what we made, which it had missed before: %v, %d bytes", a.Errno, a.Size)
+			t.Errorf("the other client does not find what we made, which it had missed before: %v, %d bytes; asked again: %v; folder there: %v",
+				a.Errno, a.Size, peer.do(t, request{Op: "stat", Path: name}).Errno, peer.do(t, request{Op: "count", Path: dir}).Size)
 		}
 		nextTick()
 		check(t, unix.Rename(name, name+".done"))
