@@ -109,6 +109,8 @@ func (a *fakeAgent) dial() error {
 	stream := a.client.Connect(ctx)
 	a.mu.Lock()
 	a.stream, a.cancel, a.seq, a.acked, a.silent = stream, cancel, 1, 0, false
+	a.done.Add(1) // whoever makes it leave from now on waits until it has arrived, or failed to
+	defer a.done.Done()
 	hello := &agentv1.Hello{
 		Node: a.name, Site: a.site, Pool: a.pool, Protocol: 1, BootId: a.boot, AgentRun: fmt.Sprint(time.Now().UnixNano()), Epoch: a.epoch,
 		Capacity: &agentv1.Capacity{Vcpus: 1, MemoryMib: 4096, OsFamily: "linux", CpuArch: "x86_64"}, Mounts: a.mounts,

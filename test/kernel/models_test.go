@@ -27,7 +27,7 @@ func testModels(t *testing.T, one, two guest) {
 		t.Run(model, func(t *testing.T) {
 			startConfigured(t, "2050", fmt.Sprintf("exports:\n  - {path: /nas, origin: %q, usageModel: %s}\n", nfsOrigin("2049"), model))
 			one.mount(t, "2050", "/mnt/nas")
-			two.mount(t, "2050", "/mnt/nas", "noac")
+			two.mount(t, "2050", "/mnt/nas", everyQuestion)
 			suite{on: one, peer: &two, dir: "/mnt/nas", run: run, within: 20 * time.Minute, without: []string{noLocks, noOpens}}.test(t)
 		})
 	}
@@ -45,7 +45,7 @@ func testSquash(t *testing.T, one, two guest) {
 	for _, port := range []string{"2049", "2050"} {
 		t.Run(map[string]string{"2049": "by the filer", "2050": "by the storage of the filer"}[port], func(t *testing.T) {
 			one.mount(t, port, "/mnt/nas")
-			two.mount(t, port, "/mnt/nas", "noac")
+			two.mount(t, port, "/mnt/nas", everyQuestion)
 			suite{on: one, peer: &two, dir: "/mnt/nas", run: run, within: 20 * time.Minute, without: []string{noLocks, noOpens},
 				env: []string{"SPILLWAY_POSIX_SQUASHED=4999"}}.test(t)
 		})

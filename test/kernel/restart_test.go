@@ -19,7 +19,7 @@ func testRestart(t *testing.T, one, two guest) {
 	nas := folder(t, "nas")
 	f := startFiler(t, "2049", folder(t, "cache"), posixOrigin(nas))
 	one.mount(t, "2049", "/mnt/nas")
-	two.mount(t, "2049", "/mnt/nas", "noac")
+	two.mount(t, "2049", "/mnt/nas", everyQuestion)
 
 	done, steps := 0, 0
 	suite{
